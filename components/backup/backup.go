@@ -1,0 +1,178 @@
+// Package backup dumps the database into the bucket on a schedule, and before
+// every schema migration, and restores a dump. The dumps are logical (pg_dump,
+// custom format): they restore into any newer PostgreSQL.
+package backup
+
+import (
+	"fmt"
+
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/images"
+	"github.com/mlflow-platform/mlflow-platform/components/mlflow/scripts"
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/platform"
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
+)
+
+const token = "mlflow:backup:Backup"
+
+// RestoreCronJob is the name of the suspended CronJob from which an operator
+// starts a restore.
+const RestoreCronJob = "database-restore"
+
+const (
+	dumpPath = "/dump/mlflow.dump"
+	// deadline is four hours: 200 GiB at 15 MiB/s.
+	deadline = 4 * 60 * 60
+)
+
+// Dump describes a pod that dumps and uploads.
+type Dump struct {
+	// MLflowImage has Python and boto3; PostgresImage has pg_dump.
+	MLflowImage, PostgresImage string
+	// Bucket and Identity are the platform's.
+	Bucket   *platform.Bucket
+	Identity *platform.Identity
+	// Libpq and Mounts reach the database.
+	Libpq  corev1.EnvVarArray
+	Mounts corev1.VolumeMountArray
+	// RetentionDays prunes older dumps after the upload; 0 prunes nothing.
+	RetentionDays int
+}
+
+// Containers dump the database and upload the dump, one after the other.
+func Containers(d Dump) corev1.ContainerArray {
+	return corev1.ContainerArray{
+		postgres("dump", d.PostgresImage, d.Libpq, d.Mounts,
+			// Format, level and parallelism: one file that pg_restore can list and select from.
+			"pg_dump", "--format=custom", "--compress=6", "--no-owner", "--no-privileges", "--file="+dumpPath),
+		upload(d),
+	}
+}
+
+func upload(d Dump) *corev1.ContainerArgs {
+	if d.RetentionDays == 0 {
+		return script(d, "upload", d.Identity.Env, "upload")
+	}
+	return script(d, "upload", append(corev1.EnvVarArray{
+		pod.Env("BACKUP_RETENTION_DAYS", fmt.Sprint(d.RetentionDays)),
+	}, d.Identity.Env...), "upload", "prune")
+}
+
+func script(d Dump, name string, env corev1.EnvVarArray, args ...string) *corev1.ContainerArgs {
+	return scripts.Container(scripts.Run{
+		Name: name, Image: d.MLflowImage, Script: "backup.py", Args: args,
+		Env: append(corev1.EnvVarArray{
+			pod.Env("BACKUP_FILE", dumpPath),
+			&corev1.EnvVarArgs{Name: pulumi.String("BACKUP_S3_URI"), Value: d.Bucket.BackupRoot},
+		}, env...),
+		Mounts: append(corev1.VolumeMountArray{pod.Mount("dump", "/dump", false)}, d.Identity.Mounts...),
+	})
+}
+
+// postgres runs one of PostgreSQL's own programs.
+func postgres(name, image string, env corev1.EnvVarArray, mounts corev1.VolumeMountArray, command ...string) *corev1.ContainerArgs {
+	return &corev1.ContainerArgs{
+		Name: pulumi.String(name), Image: pulumi.String(image), ImagePullPolicy: pulumi.String("IfNotPresent"),
+		Command: pulumi.ToStringArray(command), Env: append(corev1.EnvVarArray{pod.Env("HOME", "/tmp")}, env...),
+		SecurityContext: pod.ContainerSecurity(),
+		Resources:       pod.Resources("100m", "128Mi", "1Gi"),
+		VolumeMounts: append(corev1.VolumeMountArray{
+			pod.Mount("dump", "/dump", false), pod.Mount("tmp", "/tmp", false),
+		}, mounts...),
+	}
+}
+
+// Volumes are what Containers need beyond the scripts' own.
+func Volumes() corev1.VolumeArray {
+	return corev1.VolumeArray{pod.EmptyDir("dump", "50Gi")}
+}
+
+// Args are the inputs of the schedule.
+type Args struct {
+	pod.Scope
+	// Schedule in cron syntax, UTC.
+	Schedule string
+	// RetentionDays is how long a dump is kept.
+	RetentionDays int
+	// Enabled is false to suspend the schedule.
+	Enabled bool
+	// Bucket and Identity are the platform's.
+	Bucket   *platform.Bucket
+	Identity *platform.Identity
+	// ServiceAccount that the identity is bound to.
+	ServiceAccount pulumi.StringInput
+	// Libpq, Volumes and Mounts reach the database.
+	Libpq   corev1.EnvVarArray
+	Volumes corev1.VolumeArray
+	Mounts  corev1.VolumeMountArray
+}
+
+// Backup is the schedule and the restore.
+type Backup struct{ pulumi.ResourceState }
+
+// New creates the schedule, and the suspended CronJob that restores.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Backup, error) {
+	mlflow, err := args.Images.Ref(images.MLflow)
+	if err != nil {
+		return nil, err
+	}
+	pg, err := args.Images.Ref(images.PostgreSQL)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backup{}
+	if err := ctx.RegisterComponentResource(token, name, b, opts...); err != nil {
+		return nil, err
+	}
+	d := Dump{
+		MLflowImage: mlflow, PostgresImage: pg, Bucket: args.Bucket, Identity: args.Identity,
+		Libpq: args.Libpq, Mounts: args.Mounts, RetentionDays: args.RetentionDays,
+	}
+	both := Containers(d)
+	if err := cronJob(ctx, b, name+"-schedule", netpol.Backup.Name, args.Schedule, !args.Enabled, args, both[:1], both[1:]); err != nil {
+		return nil, err
+	}
+	// A restore is started by a person: kubectl create job --from=cronjob/… ; the
+	// schedule is a date that never comes, and suspended besides.
+	fetch := script(d, "fetch", d.Identity.Env, "fetch")
+	restore := postgres("restore", pg, args.Libpq, args.Mounts,
+		"pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error",
+		"--dbname=mlflow", dumpPath)
+	if err := cronJob(ctx, b, name+"-restore", RestoreCronJob, "0 0 31 2 *", true, args,
+		corev1.ContainerArray{fetch}, corev1.ContainerArray{restore}); err != nil {
+		return nil, err
+	}
+	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{})
+}
+
+func cronJob(ctx *pulumi.Context, parent pulumi.Resource, logical, physical, schedule string, suspend bool, args Args, init, containers corev1.ContainerArray) error {
+	labels := pod.Labels(netpol.Backup.Labels(), "")
+	_, err := batchv1.NewCronJob(ctx, logical, &batchv1.CronJobArgs{
+		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(physical), Namespace: args.Namespace, Labels: labels},
+		Spec: &batchv1.CronJobSpecArgs{
+			Schedule: pulumi.String(schedule), TimeZone: pulumi.String("Etc/UTC"), Suspend: pulumi.Bool(suspend),
+			ConcurrencyPolicy: pulumi.String("Forbid"),
+			// A controller that was down catches up once, if less than an hour late.
+			StartingDeadlineSeconds:    pulumi.Int(3600),
+			SuccessfulJobsHistoryLimit: pulumi.Int(3), FailedJobsHistoryLimit: pulumi.Int(3),
+			JobTemplate: &batchv1.JobTemplateSpecArgs{
+				Metadata: &metav1.ObjectMetaArgs{Labels: labels},
+				Spec: pod.Job{
+					Labels: labels, ServiceAccount: args.ServiceAccount, PullSecrets: args.PullSecrets,
+					BackoffLimit: 2, Deadline: deadline, Init: init, Containers: containers,
+					Volumes: pod.Concat(scripts.Volumes(), Volumes(), args.Volumes, args.Identity.Volumes),
+				}.Spec(),
+			},
+		},
+	}, component.Options(parent, pulumi.DependsOn(args.After))...)
+	if err != nil {
+		return fmt.Errorf("creating CronJob %s: %w", physical, err)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+// Package exposure is how the gateway is reached from outside the cluster. None
+// of its modes is trusted to authenticate.
+package exposure
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apiextensions"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
+)
+
+const token = "mlflow:exposure:Exposure"
+
+// Args are the inputs of the exposure.
+type Args struct {
+	pod.Scope
+	// Mode is loadBalancer, ingress, gateway or none.
+	Mode string
+	// Host and Port are what clients use.
+	Host string
+	Port int
+	// SourceCIDRs limits who reaches a load balancer.
+	SourceCIDRs []string
+	// Annotations of the object this creates.
+	Annotations map[string]string
+	// IngressClass of an Ingress, ParentGateway (namespace/name) of an HTTPRoute.
+	IngressClass, ParentGateway string
+}
+
+// Exposure is how the gateway is reached.
+type Exposure struct {
+	pulumi.ResourceState
+	// Address is what the cluster assigned: an IP or a host name. Empty when the
+	// mode assigns none.
+	Address pulumi.StringOutput
+}
+
+// New creates the exposure.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Exposure, error) {
+	e := &Exposure{Address: pulumi.String("").ToStringOutput()}
+	if err := ctx.RegisterComponentResource(token, name, e, opts...); err != nil {
+		return nil, err
+	}
+	own := component.Options(e, pulumi.DependsOn(args.After))
+	meta := &metav1.ObjectMetaArgs{
+		Name: pulumi.String("gateway-public"), Namespace: args.Namespace,
+		Labels: pod.Labels(netpol.Gateway.Labels(), ""), Annotations: pulumi.ToStringMap(args.Annotations),
+	}
+	var err error
+	switch args.Mode {
+	case "loadBalancer":
+		err = e.loadBalancer(ctx, name, args, meta, own)
+	case "ingress":
+		err = ingress(ctx, name, args, meta, own)
+	case "gateway":
+		err = route(ctx, name, args, meta, own)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("exposing the gateway by %s: %w", args.Mode, err)
+	}
+	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{"address": e.Address})
+}
+
+func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
+	service, err := corev1.NewService(ctx, name+"-loadbalancer", &corev1.ServiceArgs{
+		Metadata: meta,
+		Spec: &corev1.ServiceSpecArgs{
+			Type:                     pulumi.String("LoadBalancer"),
+			Selector:                 pulumi.ToStringMap(netpol.Gateway.Labels()),
+			LoadBalancerSourceRanges: pulumi.ToStringArray(args.SourceCIDRs),
+			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
+				Name: pulumi.String(netpol.GatewayHTTPS.Name), Port: pulumi.Int(443), TargetPort: pulumi.String(netpol.GatewayHTTPS.Name),
+			}},
+		},
+	}, own...)
+	if err != nil {
+		return err
+	}
+	e.Address = service.Status.LoadBalancer().Ingress().Index(pulumi.Int(0)).ApplyT(func(i corev1.LoadBalancerIngress) string {
+		for _, address := range []*string{i.Hostname, i.Ip} {
+			if address != nil {
+				return *address
+			}
+		}
+		return ""
+	}).(pulumi.StringOutput)
+	return nil
+}
+
+func ingress(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
+	spec := &networkingv1.IngressSpecArgs{
+		Rules: networkingv1.IngressRuleArray{&networkingv1.IngressRuleArgs{
+			Host: pulumi.String(args.Host),
+			Http: &networkingv1.HTTPIngressRuleValueArgs{Paths: networkingv1.HTTPIngressPathArray{&networkingv1.HTTPIngressPathArgs{
+				Path: pulumi.String("/"), PathType: pulumi.String("Prefix"),
+				Backend: &networkingv1.IngressBackendArgs{Service: &networkingv1.IngressServiceBackendArgs{
+					Name: pulumi.String(netpol.Gateway.Name), Port: &networkingv1.ServiceBackendPortArgs{Name: pulumi.String(netpol.GatewayHTTP.Name)},
+				}},
+			}}},
+		}},
+		Tls: networkingv1.IngressTLSArray{&networkingv1.IngressTLSArgs{Hosts: pulumi.ToStringArray([]string{args.Host})}},
+	}
+	if args.IngressClass != "" {
+		spec.IngressClassName = pulumi.String(args.IngressClass)
+	}
+	_, err := networkingv1.NewIngress(ctx, name+"-ingress", &networkingv1.IngressArgs{Metadata: meta, Spec: spec}, own...)
+	return err
+}
+
+// route uses only fields of the Gateway API's standard channel that every
+// implementation has (gateway-api.sigs.k8s.io, v1.4 and later).
+func route(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
+	namespace, parent, _ := strings.Cut(args.ParentGateway, "/")
+	_, err := apiextensions.NewCustomResource(ctx, name+"-route", &apiextensions.CustomResourceArgs{
+		ApiVersion: pulumi.String("gateway.networking.k8s.io/v1"), Kind: pulumi.String("HTTPRoute"), Metadata: meta,
+		OtherFields: kubernetes.UntypedArgs{"spec": pulumi.Map{
+			"parentRefs": pulumi.Array{pulumi.StringMap{"namespace": pulumi.String(namespace), "name": pulumi.String(parent)}},
+			"hostnames":  pulumi.ToStringArray([]string{args.Host}),
+			"rules": pulumi.Array{pulumi.Map{
+				"backendRefs": pulumi.Array{pulumi.Map{"name": pulumi.String(netpol.Gateway.Name), "port": pulumi.Int(80)}},
+				// Uploads outlast every default (Envoy's is 15 s).
+				"timeouts": pulumi.StringMap{"request": pulumi.String("0s")},
+			}},
+		}},
+	}, own...)
+	return err
+}

@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+)
+
+const (
+	configPath = "/etc/gateway/config"
+	usersPath  = "/etc/gateway/users"
+	tlsPath    = "/etc/gateway/tls"
+)
+
+// caddyfile is the gateway's configuration
+// (caddyserver.com/docs/caddyfile). It holds no secret: the password hashes are
+// imported from a Secret.
+func caddyfile(a Args) string {
+	login := fmt.Sprintf("basic_auth bcrypt MLflow {\n\t\timport %s/users\n\t}", usersPath)
+	if !a.Login {
+		login = "# auth.mode is none"
+	}
+	certificates := []string{fmt.Sprintf("tls %s/internal.crt %s/internal.key", tlsPath, tlsPath)}
+	if a.Certificate != "" {
+		certificates = append(certificates, fmt.Sprintf("tls %s/public.crt %s/public.key", tlsPath, tlsPath))
+	}
+	return fmt.Sprintf(`{
+	# Nothing listens for configuration, and nothing asks for certificates.
+	admin off
+	persist_config off
+	auto_https off
+	skip_install_trust
+	metrics
+	log {
+		output stdout
+		format json
+	}
+	servers {
+		timeouts {
+			read_header 10s
+			idle 2m
+		}
+	}
+}
+
+(routes) {
+	# One line a request, with the user, the route and the status; credentials
+	# are redacted.
+	log
+	header -Server
+	handle /health {
+		reverse_proxy %[1]s {
+			header_up Host %[2]s
+		}
+	}
+	handle {
+		%[3]s
+		request_body {
+			max_size %[4]dMiB
+		}
+		reverse_proxy %[1]s {
+			# MLflow answers to one Host only; the user is known here and the
+			# password goes no further.
+			header_up Host %[2]s
+			header_up X-Remote-User {http.auth.user.id}
+			header_up -Authorization
+			# A pod that just went away refuses connections: try the next one.
+			lb_try_duration 30s
+			lb_try_interval 250ms
+			flush_interval -1
+			transport http {
+				dial_timeout 3s
+				keepalive 30s
+			}
+		}
+	}
+	handle_errors 413 {
+		header Content-Type application/json
+		respond `+"`"+`{"error_code":"INVALID_PARAMETER_VALUE","message":"the upload is larger than %[4]d MiB, the limit of this gateway (artifacts.maxUploadMiB)"}`+"`"+` 413
+	}
+	handle_errors 401 {
+		header Content-Type application/json
+		respond `+"`"+`{"error_code":"UNAUTHENTICATED","message":"log in with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"}`+"`"+` 401
+	}
+	handle_errors 502 503 504 {
+		header Content-Type application/json
+		respond `+"`"+`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"the tracking server does not answer; it may be restarting or upgrading"}`+"`"+` {err.status_code}
+	}
+}
+
+:%[5]d {
+	%[6]s
+	import routes
+}
+
+:%[7]d {
+	import routes
+}
+
+:%[8]d {
+	metrics /metrics
+	respond /healthz 200
+}
+`, a.Upstream, a.UpstreamHost, login, a.MaxUploadMiB,
+		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number)
+}

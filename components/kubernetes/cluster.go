@@ -1,0 +1,31 @@
+package kubernetes
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/platform"
+)
+
+// Cluster is the existing one that the kubeconfig's named context reaches.
+func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
+	c := &platform.Cluster{}
+	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
+		return nil, err
+	}
+	args := &kubernetes.ProviderArgs{
+		Context:               pulumi.String(p.settings.Cluster.Context),
+		EnableServerSideApply: pulumi.Bool(true),
+	}
+	if path := p.settings.Cluster.Kubeconfig; path != "" {
+		args.Kubeconfig = pulumi.String(path)
+	}
+	var err error
+	if c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", args, component.Options(c)...); err != nil {
+		return nil, fmt.Errorf("creating the Kubernetes provider: %w", err)
+	}
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{})
+}

@@ -1,0 +1,69 @@
+package mlflow
+
+import (
+	"fmt"
+
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/backup"
+	"github.com/mlflow-platform/mlflow-platform/components/mlflow/scripts"
+	"github.com/mlflow-platform/mlflow-platform/components/naming"
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
+)
+
+// migration is the gate before a server starts: a Job named after the MLflow
+// version dumps the database into the bucket, takes an advisory lock, and
+// brings the schema to the head revision of that version. A newer schema is
+// refused.
+//
+// A new version gives the Job another name and so replaces it. The Deployment
+// is replaced with it, deleted first: MLflow does not support two versions on
+// one schema, so every writer stops before the migration starts.
+func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
+	env, volumes, mounts := DatabaseAccess(b.args.Database)
+	dump := backup.Containers(backup.Dump{
+		MLflowImage: b.image, PostgresImage: b.postgres, Bucket: b.args.Bucket, Identity: b.args.Identity,
+		Libpq: LibpqEnv(b.args.Database), Mounts: mounts,
+	})
+	labels := pod.Labels(netpol.Migration.Labels(), b.args.Version)
+	job, err := batchv1.NewJob(b.ctx, b.name+"-migration", &batchv1.JobArgs{
+		Metadata: &metav1.ObjectMetaArgs{
+			Name:      pulumi.String(naming.Label.Fit(netpol.Migration.Name, b.args.Version)),
+			Namespace: b.args.Namespace, Labels: labels,
+			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String("3600")},
+		},
+		Spec: pod.Job{
+			Labels: labels, ServiceAccount: b.server.ServiceAccount, PullSecrets: b.args.PullSecrets,
+			// A large migration rewrites tables; an hour is what the longest upstream
+			// one took in reports, and a killed one starts over safely.
+			BackoffLimit: 6, Deadline: 3600,
+			Init: dump,
+			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
+				Name: "migrate", Image: b.image, Script: "migrate.py", Env: env, Mounts: mounts,
+			})},
+			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(), volumes, b.args.Identity.Volumes),
+		}.Spec(),
+	}, b.child(
+		pulumi.DeleteBeforeReplace(true),
+		pulumi.DependsOn(pod.Join(b.args.After, s.all, b.args.Database.Ready, b.args.Bucket.Ready, b.args.Identity.Ready)),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the migration Job: %w", err)
+	}
+	return job, nil
+}
+
+// checkSchema is an init container of the server: it starts the server only on
+// exactly its own schema. A server that finds tables missing would migrate the
+// database by itself, under the others' feet.
+func (b *builder) checkSchema(mounts corev1.VolumeMountArray) *corev1.ContainerArgs {
+	return scripts.Container(scripts.Run{
+		Name: "check-schema", Image: b.image, Script: "migrate.py",
+		Env:    corev1.EnvVarArray{databaseEnv(), pod.Env("MIGRATE_MODE", "check")},
+		Mounts: mounts,
+	})
+}

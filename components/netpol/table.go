@@ -1,0 +1,173 @@
+// Package netpol holds the one table of who talks to whom on which port, and
+// derives the NetworkPolicies from it. Services, containers and probes take
+// their labels and ports from the same table, so a port that is served and a
+// port that is allowed cannot drift apart.
+package netpol
+
+// Workload is a set of pods.
+type Workload struct {
+	// Name is the value of the label that selects the pods.
+	Name string
+	// Label is the key of that label.
+	Label string
+	// Ports are what the pods listen on.
+	Ports []Port
+}
+
+// Port is a named TCP port.
+type Port struct {
+	// Name is the container port's name.
+	Name string
+	// Number is the container port.
+	Number int
+}
+
+// nameLabel is the recommended Kubernetes label for an application's name.
+const nameLabel = "app.kubernetes.io/name"
+
+// The ports.
+var (
+	// GatewayHTTPS is where clients reach the gateway.
+	GatewayHTTPS = Port{"https", 8443}
+	// GatewayHTTP is where an ingress or Gateway API controller that ended TLS
+	// reaches the gateway. It asks for the login all the same.
+	GatewayHTTP = Port{"http", 8080}
+	// GatewayMetrics serves Prometheus metrics and the gateway's own health.
+	GatewayMetrics = Port{"metrics", 9180}
+	// MLflowHTTP is the tracking server.
+	MLflowHTTP = Port{"http", 5000}
+	// PostgreSQL is the database.
+	PostgreSQL = Port{"postgresql", 5432}
+	// PostgreSQLStatus is where the operator asks an instance for its state.
+	PostgreSQLStatus = Port{"status", 8000}
+	// PostgreSQLMetrics serves the instance's Prometheus metrics.
+	PostgreSQLMetrics = Port{"metrics", 9187}
+	// S3 is the in-cluster object store.
+	S3 = Port{"s3", 9000}
+	// Webhook is where the Kubernetes API server calls the database operator.
+	Webhook = Port{"webhook-server", 9443}
+	// OperatorMetrics serves the operator's Prometheus metrics.
+	OperatorMetrics = Port{"metrics", 8080}
+)
+
+// The workloads.
+var (
+	// Gateway is the only way in.
+	Gateway = Workload{"gateway", nameLabel, []Port{GatewayHTTPS, GatewayHTTP, GatewayMetrics}}
+	// MLflow is the tracking server.
+	MLflow = Workload{"mlflow", nameLabel, []Port{MLflowHTTP}}
+	// Migration brings the schema up to date before a server starts.
+	Migration = Workload{"mlflow-migration", nameLabel, nil}
+	// Retention cleans up old runs.
+	Retention = Workload{"mlflow-retention", nameLabel, nil}
+	// Backup dumps the database into the bucket, and restores it.
+	Backup = Workload{"database-backup", nameLabel, nil}
+	// BucketSetup creates and configures the bucket.
+	BucketSetup = Workload{"bucket-setup", nameLabel, nil}
+	// Database is PostgreSQL; CloudNativePG sets the label.
+	Database = Workload{"postgresql", "cnpg.io/cluster", []Port{PostgreSQL, PostgreSQLStatus, PostgreSQLMetrics}}
+	// ObjectStore is the in-cluster S3 store.
+	ObjectStore = Workload{"minio", nameLabel, []Port{S3}}
+	// Operator is CloudNativePG, in a namespace of its own.
+	Operator = Workload{"cloudnative-pg", nameLabel, []Port{Webhook, OperatorMetrics}}
+)
+
+// Labels select the pods of the workload.
+func (w Workload) Labels() map[string]string { return map[string]string{w.Label: w.Name} }
+
+// Peer is one end of an edge: a workload, or addresses outside the namespace.
+type Peer struct {
+	// Workload in the same namespace, or in Namespace if that is set.
+	Workload *Workload
+	// Namespace is another namespace: all its pods, or those of Workload.
+	Namespace string
+	// CIDRs are addresses.
+	CIDRs []string
+}
+
+// Edge allows connections from one peer to another on ports.
+type Edge struct {
+	From, To Peer
+	Ports    []Port
+	// Why is written into the policy's annotation.
+	Why string
+}
+
+// Args say which parts of the table a stack has.
+type Args struct {
+	// Namespace of the workload.
+	Namespace string
+	// OperatorNamespace of CloudNativePG.
+	OperatorNamespace string
+	// APIServerCIDRs are the addresses of the Kubernetes API server.
+	APIServerCIDRs []string
+	// ObjectStore is true with the in-cluster store; else StoreCIDRs and
+	// StorePort say where the bucket is.
+	ObjectStore bool
+	StoreCIDRs  []string
+	StorePort   int
+	// SourceCIDRs may reach the gateway; empty is everybody.
+	SourceCIDRs []string
+	// ControllerNamespace is where an ingress controller runs; empty without one.
+	ControllerNamespace string
+	// MonitoringNamespace may scrape metrics; empty is nobody.
+	MonitoringNamespace string
+}
+
+var anywhere = []string{"0.0.0.0/0", "::/0"}
+
+func in(w Workload) Peer { return Peer{Workload: &w} }
+
+// Edges is the table for a stack.
+func Edges(a Args) []Edge {
+	api := a.APIServerCIDRs
+	if len(api) == 0 {
+		api = anywhere
+	}
+	apiPorts := []Port{{"https", 443}, {"https-alt", 6443}}
+	sources := a.SourceCIDRs
+	if len(sources) == 0 {
+		sources = anywhere
+	}
+	edges := []Edge{
+		{in(Gateway), in(MLflow), []Port{MLflowHTTP}, "only the gateway reaches the tracking server"},
+		{in(MLflow), in(Database), []Port{PostgreSQL}, "runs, metrics and the registry"},
+		{in(Migration), in(Database), []Port{PostgreSQL}, "schema migrations"},
+		{in(Retention), in(Database), []Port{PostgreSQL}, "mlflow gc deletes rows"},
+		{in(Retention), in(Gateway), []Port{GatewayHTTPS}, "the job logs in like everybody"},
+		{in(Backup), in(Database), []Port{PostgreSQL}, "dump and restore"},
+		{in(Database), in(Database), []Port{PostgreSQL, PostgreSQLStatus}, "replication between instances"},
+		{in(Database), Peer{CIDRs: api}, apiPorts, "the instance manager watches its Cluster object"},
+		{Peer{Namespace: a.OperatorNamespace, Workload: &Operator}, in(Database), []Port{PostgreSQLStatus}, "the operator reads the state of instances"},
+		{Peer{CIDRs: sources}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"},
+	}
+	if a.ControllerNamespace != "" {
+		edges[len(edges)-1] = Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"}
+	}
+	store, storePort := Peer{CIDRs: a.StoreCIDRs}, Port{"s3", a.StorePort}
+	if a.ObjectStore {
+		store, storePort = in(ObjectStore), S3
+	}
+	for _, w := range []Workload{MLflow, Retention, Backup, BucketSetup} {
+		edges = append(edges, Edge{in(w), store, []Port{storePort}, "the bucket"})
+	}
+	if a.MonitoringNamespace != "" {
+		edges = append(edges,
+			Edge{Peer{Namespace: a.MonitoringNamespace}, in(Gateway), []Port{GatewayMetrics}, "metrics"},
+			Edge{Peer{Namespace: a.MonitoringNamespace}, in(Database), []Port{PostgreSQLMetrics}, "metrics"})
+	}
+	return edges
+}
+
+// OperatorEdges is the table for the operator's namespace.
+func OperatorEdges(a Args) []Edge {
+	api := a.APIServerCIDRs
+	if len(api) == 0 {
+		api = anywhere
+	}
+	return []Edge{
+		{Peer{CIDRs: anywhere}, in(Operator), []Port{Webhook}, "the API server calls the webhooks from an address Kubernetes does not name"},
+		{in(Operator), Peer{CIDRs: api}, []Port{{"https", 443}, {"https-alt", 6443}}, "the operator watches its objects"},
+		{in(Operator), Peer{Namespace: a.Namespace, Workload: &Database}, []Port{PostgreSQLStatus}, "the state of instances"},
+	}
+}

@@ -1,0 +1,139 @@
+// Package platform says what MLflow needs from the place it runs on, in terms
+// that no cloud owns. The workload knows only these results.
+package platform
+
+import (
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
+)
+
+// Platform creates what MLflow needs. Something a platform cannot do is an
+// error of settings validation, never a silent no-op here.
+type Platform interface {
+	// Network is where everything lives.
+	Network(ctx *pulumi.Context, name string, args NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error)
+	// Cluster runs the workload.
+	Cluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error)
+	// Database is PostgreSQL.
+	Database(ctx *pulumi.Context, name string, args DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error)
+	// Bucket holds artifacts and backups.
+	Bucket(ctx *pulumi.Context, name string, args BucketArgs, opts ...pulumi.ResourceOption) (*Bucket, error)
+	// Identity lets pods use the bucket; keyless wherever the platform can.
+	Identity(ctx *pulumi.Context, name string, args IdentityArgs, opts ...pulumi.ResourceOption) (*Identity, error)
+	// Budget alerts on spending.
+	Budget(ctx *pulumi.Context, name string, args BudgetArgs, opts ...pulumi.ResourceOption) (*Budget, error)
+}
+
+// NetworkArgs has no inputs beyond the settings a platform was made with.
+type NetworkArgs struct{}
+
+// Network is the result of Platform.Network.
+type Network struct {
+	pulumi.ResourceState
+	// APIServerCIDRs are the addresses of the Kubernetes API server as pods see
+	// it; empty when the platform cannot know them.
+	APIServerCIDRs []string
+}
+
+// ClusterArgs is what a cluster is built on.
+type ClusterArgs struct {
+	Network *Network
+}
+
+// Cluster is the result of Platform.Cluster.
+type Cluster struct {
+	pulumi.ResourceState
+	// Provider is the Kubernetes provider that every workload resource uses.
+	Provider *kubernetes.Provider
+}
+
+// DatabaseArgs is what a database is built on.
+type DatabaseArgs struct {
+	Cluster *Cluster
+	Scope   pod.Scope
+}
+
+// Database is the result of Platform.Database.
+type Database struct {
+	pulumi.ResourceState
+	// Host and Port are where the primary answers.
+	Host pulumi.StringOutput
+	Port int
+	// Name and User of the database.
+	Name, User string
+	// Password is the generated password of User, a secret.
+	Password pulumi.StringOutput
+	// CASecret and CAKey name the Kubernetes Secret key with the certificate
+	// that signs the server's; connections verify it and the host name.
+	CASecret, CAKey string
+	// Ready must exist before anything connects.
+	Ready []pulumi.Resource
+}
+
+// BucketArgs is what a bucket is built on.
+type BucketArgs struct {
+	Cluster *Cluster
+	Scope   pod.Scope
+	// Authority signs the certificate of an in-cluster store.
+	Authority Authority
+}
+
+// Authority issues certificates.
+type Authority interface {
+	// Issue makes a certificate for server names and returns its PEM
+	// certificate and private key, the key a secret.
+	Issue(ctx *pulumi.Context, name string, names []string, opts ...pulumi.ResourceOption) (certificate, key pulumi.StringOutput, err error)
+	// Certificate is the authority's own certificate, PEM.
+	Certificate() pulumi.StringOutput
+}
+
+// Bucket is the result of Platform.Bucket.
+type Bucket struct {
+	pulumi.ResourceState
+	// ArtifactRoot is the URI below which MLflow keeps artifacts.
+	ArtifactRoot pulumi.StringOutput
+	// BackupRoot is the URI below which database dumps are kept.
+	BackupRoot pulumi.StringOutput
+	// Name of the bucket.
+	Name string
+	// Endpoint is the S3 URL; empty for the cloud's own.
+	Endpoint string
+	// Region the client signs for.
+	Region string
+	// CA is the PEM bundle that signs the endpoint's certificate; empty when the
+	// public authorities do.
+	CA pulumi.StringOutput
+	// Ready must exist before anything uses the bucket.
+	Ready []pulumi.Resource
+}
+
+// IdentityArgs is what an identity is built on.
+type IdentityArgs struct {
+	Cluster *Cluster
+	Bucket  *Bucket
+}
+
+// Identity is the result of Platform.Identity: what a pod needs to use the
+// bucket.
+type Identity struct {
+	pulumi.ResourceState
+	// ServiceAccountAnnotations and PodLabels bind a pod to a cloud identity.
+	ServiceAccountAnnotations, PodLabels pulumi.StringMapInput
+	// Env are the variables of the cloud's SDK; secrets by reference only.
+	Env corev1.EnvVarArray
+	// Volumes and Mounts hold the store's certificate authority, if it has one
+	// of its own.
+	Volumes corev1.VolumeArray
+	Mounts  corev1.VolumeMountArray
+	// Ready must exist before a pod starts.
+	Ready []pulumi.Resource
+}
+
+// BudgetArgs has no inputs beyond the settings a platform was made with.
+type BudgetArgs struct{}
+
+// Budget is the result of Platform.Budget.
+type Budget struct{ pulumi.ResourceState }

@@ -1,0 +1,338 @@
+// Package settings turns a stack's configuration into one validated value.
+// It is pure: it reads no environment, registers nothing and knows no cloud
+// SDK, so every rule is a table test.
+package settings
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/mlflow-platform/mlflow-platform/components/mlflow/connections"
+)
+
+// Project is the Pulumi project name and so the namespace of every
+// configuration key (mlflow-platform:cluster and so on).
+const Project = "mlflow-platform"
+
+// Platform is where the stack runs.
+type Platform string
+
+// The platforms a stack can name.
+const (
+	AWS        Platform = "aws"
+	Azure      Platform = "azure"
+	GCP        Platform = "gcp"
+	Kubernetes Platform = "kubernetes"
+)
+
+// Profile selects a set of defaults and how strict validation is.
+type Profile string
+
+// The profiles. Dev is small and may be torn down; Production is highly
+// available, protected and refuses shortcuts.
+const (
+	Dev        Profile = "dev"
+	Production Profile = "production"
+)
+
+// Settings is everything a stack can configure. Every top-level field is one
+// configuration key; nested fields are keys of that key's object.
+type Settings struct {
+	// Stack is the stack's name; it is not configured.
+	Stack string `json:"-"`
+
+	// Platform is where everything runs.
+	Platform Platform `json:"platform" want:"kubernetes"`
+	// Profile selects the defaults: dev or production.
+	Profile Profile `json:"profile" want:"dev, production"`
+	// Namespace is the Kubernetes namespace of the workload.
+	Namespace string `json:"namespace"`
+	// Region is the cloud region. Unused on platform kubernetes.
+	Region string `json:"region"`
+	// Tags are put on every cloud resource that can carry them, and as labels
+	// on the namespace.
+	Tags map[string]string `json:"tags"`
+
+	Cluster   Cluster   `json:"cluster"`
+	Database  Database  `json:"database"`
+	Artifacts Artifacts `json:"artifacts"`
+	MLflow    MLflow    `json:"mlflow"`
+	Auth      Auth      `json:"auth"`
+	Exposure  Exposure  `json:"exposure"`
+	Images    Images    `json:"images"`
+	Budget    Budget    `json:"budget"`
+	// Protect guards the database, the bucket and their keys against deletion
+	// and replacement; `pulumi destroy` then leaves them in place.
+	Protect bool `json:"protect"`
+
+	// AuthPasswordHashes is a JSON object from user name to bcrypt hash (secret;
+	// `htpasswd -nbBC 10 user password` prints one). Users of auth.users that are
+	// not in it get a generated password, readable from the output passwords.
+	AuthPasswordHashes Secret `json:"authPasswordHashes"`
+	// S3AccessKeyID and S3SecretAccessKey are the credentials of an existing
+	// S3 endpoint (secrets); required with artifacts.endpoint.
+	S3AccessKeyID     Secret `json:"s3AccessKeyId"`
+	S3SecretAccessKey Secret `json:"s3SecretAccessKey"`
+	// TLSPrivateKey is the PEM key of exposure.tls.certificate (secret).
+	TLSPrivateKey Secret `json:"tlsPrivateKey"`
+}
+
+// Secret is a configuration value that must be stored encrypted. It prints as
+// [secret] so that no log or error shows it by accident.
+type Secret string
+
+// String hides the value.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the value from %#v.
+func (Secret) GoString() string { return "[secret]" }
+
+// Cluster is the Kubernetes cluster.
+type Cluster struct {
+	// Mode is existing (use the kubeconfig) or managed (created by the stack,
+	// clouds only).
+	Mode string `json:"mode" want:"existing"`
+	// Kubeconfig is the path of the kubeconfig file. Empty: $KUBECONFIG, then
+	// ~/.kube/config, as kubectl does.
+	Kubeconfig string `json:"kubeconfig"`
+	// Context is the kubeconfig context. Required with mode existing, so that
+	// a kubeconfig that happens to point elsewhere is never used by accident.
+	Context string `json:"context"`
+	// APIServerCIDRs are the addresses of the Kubernetes API server, as pods
+	// see it (the Service address and the endpoints). Database pods may open
+	// connections to these only; empty allows any address on ports 443 and 6443.
+	APIServerCIDRs []string `json:"apiServerCIDRs"`
+	// Nodes is the desired number of nodes of a managed cluster.
+	Nodes Nodes `json:"nodes"`
+}
+
+// Nodes is the node pool of a managed cluster. It needs mode managed.
+type Nodes struct {
+	// Type is the machine type; the default is the platform's 4 vCPU, 16 GiB.
+	Type string `json:"type"`
+	// Min, Desired and Max bound the number of nodes.
+	Min     int `json:"min"`
+	Desired int `json:"desired"`
+	Max     int `json:"max"`
+}
+
+// Database is PostgreSQL.
+type Database struct {
+	// Mode is inCluster (CloudNativePG) or managed (clouds only).
+	Mode string `json:"mode" want:"inCluster"`
+	// Instances is 1, or 3 for a primary and two replicas.
+	Instances int `json:"instances"`
+	// StorageGiB is the volume of each instance, in GiB.
+	StorageGiB int `json:"storageGiB"`
+	// StorageClass of the volumes; empty is the cluster's default class.
+	StorageClass string `json:"storageClass"`
+	// MaxConnections is PostgreSQL's max_connections. It must cover the sum
+	// that the preview prints.
+	MaxConnections int `json:"maxConnections"`
+	// Resources of each instance.
+	Resources Resources `json:"resources"`
+	// InstallOperator installs CloudNativePG; false uses the operator the
+	// cluster already has.
+	InstallOperator bool `json:"installOperator"`
+	// Backup is the scheduled logical backup.
+	Backup Backup `json:"backup"`
+}
+
+// Backup is a scheduled pg_dump into the artifact bucket.
+type Backup struct {
+	// Enabled switches the schedule on.
+	Enabled bool `json:"enabled"`
+	// Schedule in cron syntax, UTC.
+	Schedule string `json:"schedule"`
+	// RetentionDays is how long a backup is kept; the newest ones are never
+	// pruned, however old.
+	RetentionDays int `json:"retentionDays"`
+}
+
+// Resources are container resources in Kubernetes quantities. There is no CPU
+// limit: MLflow's start-up is CPU bound and a limit stretches it past probes.
+type Resources struct {
+	CPURequest    string `json:"cpuRequest"`
+	MemoryRequest string `json:"memoryRequest"`
+	MemoryLimit   string `json:"memoryLimit"`
+}
+
+// Artifacts is the bucket.
+type Artifacts struct {
+	// Store is inCluster (MinIO, for local use: refused in profile production)
+	// or s3 (an existing S3 endpoint).
+	Store string `json:"store" want:"inCluster, s3"`
+	// Endpoint is the URL of the S3 endpoint, with store s3.
+	Endpoint string `json:"endpoint"`
+	// Region is the S3 region the client signs for.
+	Region string `json:"region"`
+	// CACertificate is the PEM bundle that signs the endpoint's certificate;
+	// empty trusts the public authorities.
+	CACertificate string `json:"caCertificate"`
+	// CIDRs are the addresses of the endpoint; egress goes to these only. They
+	// are required with store s3.
+	CIDRs []string `json:"cidrs"`
+	// Bucket is the name of the bucket; it is created if absent.
+	Bucket string `json:"bucket"`
+	// StorageGiB is the volume of the in-cluster store, in GiB.
+	StorageGiB int `json:"storageGiB"`
+	// NoncurrentDays is how long deleted and overwritten objects can be brought
+	// back.
+	NoncurrentDays int `json:"noncurrentDays"`
+	// AbortUploadDays is when parts of unfinished uploads are removed.
+	AbortUploadDays int `json:"abortUploadDays"`
+	// TransitionDays moves objects to TransitionClass at this age; 0 is never.
+	TransitionDays int `json:"transitionDays"`
+	// TransitionClass is the storage class of the transition.
+	TransitionClass string `json:"transitionClass"`
+	// MaxUploadMiB is the largest request body the gateway accepts, in MiB.
+	MaxUploadMiB int `json:"maxUploadMiB"`
+}
+
+// MLflow is the tracking server.
+type MLflow struct {
+	// Version is the MLflow release; 3.11.0 or later. The seeds' 3.3.2 is refused:
+	// with it basic-auth answers 500, SIGTERM is ignored, proxied uploads keep
+	// twice their size in memory and several published vulnerabilities are open.
+	Version string `json:"version"`
+	// Replicas is the number of server pods.
+	Replicas int `json:"replicas"`
+	// Workers is the number of processes in a pod.
+	Workers int `json:"workers"`
+	// PoolSize and MaxOverflow bound the connections of one engine.
+	PoolSize    int `json:"poolSize"`
+	MaxOverflow int `json:"maxOverflow"`
+	// Resources of each pod.
+	Resources Resources `json:"resources"`
+	// TmpGiB is the size of /tmp, where uploads and downloads are staged.
+	TmpGiB int `json:"tmpGiB"`
+	// Retention cleans up old runs that no registered model needs.
+	Retention Retention `json:"retention"`
+}
+
+// Retention is the registry-aware clean-up.
+type Retention struct {
+	// Enabled switches the schedule on.
+	Enabled bool `json:"enabled"`
+	// DryRun only reports what would be deleted. It is true until somebody has
+	// read such a report.
+	DryRun bool `json:"dryRun"`
+	// Schedule in cron syntax, UTC.
+	Schedule string `json:"schedule"`
+	// Days is the age after which a finished run that nothing references is
+	// moved to MLflow's trash.
+	Days int `json:"days"`
+	// TrashDays is how long it stays there before it is removed for good.
+	TrashDays int `json:"trashDays"`
+	// MaxDeletions stops a run of the job that would delete more.
+	MaxDeletions int `json:"maxDeletions"`
+}
+
+// Auth is who may log in.
+type Auth struct {
+	// Mode is basic, or none in profile dev.
+	Mode string `json:"mode" want:"basic, none"`
+	// Users are the names of the people and machines that log in.
+	Users []string `json:"users"`
+}
+
+// Exposure is how the gateway is reached.
+type Exposure struct {
+	// Mode is loadBalancer (a Service of that type), ingress, gateway (Gateway
+	// API) or none (inside the cluster only).
+	Mode string `json:"mode" want:"loadBalancer, ingress, gateway, none"`
+	// Host is the DNS name clients use.
+	Host string `json:"host"`
+	// Port is the port clients use.
+	Port int `json:"port"`
+	// SourceCIDRs limits who reaches the gateway; empty allows everybody, who
+	// then still has to log in.
+	SourceCIDRs []string `json:"sourceCIDRs"`
+	// Annotations of the Service, Ingress or HTTPRoute.
+	Annotations map[string]string `json:"annotations"`
+	// IngressClass is the IngressClass, with mode ingress.
+	IngressClass string `json:"ingressClass"`
+	// ParentGateway is namespace/name of the Gateway, with mode gateway.
+	ParentGateway string `json:"parentGateway"`
+	// ControllerNamespace is where the ingress or Gateway API controller's pods
+	// run; only they reach the gateway, with modes ingress and gateway.
+	ControllerNamespace string `json:"controllerNamespace"`
+	// TLS of the gateway.
+	TLS TLS `json:"tls"`
+}
+
+// TLS is the certificate of the gateway.
+type TLS struct {
+	// Source is generated (an authority of the stack, whose certificate is the
+	// output caCertificate) or config (certificate here, key in tlsPrivateKey).
+	Source string `json:"source" want:"generated, config"`
+	// Certificate is the PEM chain, with source config.
+	Certificate string `json:"certificate"`
+}
+
+// Images chooses where container images come from.
+type Images struct {
+	// Source is upstream, or local for images built by `make images` and loaded
+	// into the node.
+	Source string `json:"source" want:"upstream, local"`
+	// Registry mirrors all upstream images: registry.example.com/mirror puts
+	// docker.io/library/caddy at registry.example.com/mirror/library/caddy.
+	Registry string `json:"registry"`
+	// PullSecrets are names of image pull Secrets in the namespace.
+	PullSecrets []string `json:"pullSecrets"`
+	// MLflow replaces the MLflow image, for teams with their own.
+	MLflow string `json:"mlflow"`
+}
+
+// Budget is the monthly spending alert, on clouds.
+type Budget struct {
+	// Enabled creates the budget. Platform kubernetes has no bill to watch.
+	Enabled bool `json:"enabled"`
+	// MonthlyUSD is the amount, in US dollars.
+	MonthlyUSD int `json:"monthlyUSD"`
+	// Emails receive the alerts.
+	Emails []string `json:"emails"`
+}
+
+// Connections is the input of the connection arithmetic. A rolling update adds
+// one pod.
+func (s *Settings) Connections() connections.Budget {
+	return connections.Budget{
+		Replicas: s.MLflow.Replicas, Surge: Surge, Workers: s.MLflow.Workers,
+		PoolSize: s.MLflow.PoolSize, MaxOverflow: s.MLflow.MaxOverflow,
+	}
+}
+
+// Surge is the number of extra pods during a rolling update.
+const Surge = 1
+
+// Port is the TCP port of the S3 endpoint.
+func (a Artifacts) Port() (int, error) {
+	u, err := url.Parse(a.Endpoint)
+	if err != nil {
+		return 0, fmt.Errorf("reading artifacts.endpoint: %w", err)
+	}
+	if u.Port() == "" {
+		return 443, nil
+	}
+	return strconv.Atoi(u.Port())
+}
+
+// Warnings are what is allowed but better known.
+func (s *Settings) Warnings() []string {
+	var w []string
+	if s.Auth.Mode == "none" {
+		w = append(w, "auth.mode is none: everybody who reaches the gateway can read and delete everything")
+	}
+	if s.Profile == Production && !s.Protect {
+		w = append(w, "protect is false in profile production: pulumi destroy deletes the database and the bucket")
+	}
+	if len(s.Cluster.APIServerCIDRs) == 0 {
+		w = append(w, "cluster.apiServerCIDRs is empty: the database pods may open connections to any address on ports 443 and 6443")
+	}
+	if s.MLflow.Retention.Enabled && s.MLflow.Retention.DryRun {
+		w = append(w, "mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false")
+	}
+	return w
+}

@@ -1,0 +1,289 @@
+package settings
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/blang/semver/v4"
+	"github.com/robfig/cron/v3"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/mlflow-platform/mlflow-platform/components/images"
+	"github.com/mlflow-platform/mlflow-platform/components/naming"
+)
+
+// DefaultMLflowVersion is the version of the image table.
+var DefaultMLflowVersion = images.Version(images.MLflow)
+
+// minMLflow is the oldest release that behaves as the components expect: SIGTERM
+// handled, job execution can be switched off, host validation, gc of logged models.
+var minMLflow = semver.MustParse("3.11.0")
+
+// rules is every check; each looks at one part and adds what is wrong.
+var rules = []func(*Settings, *Problems){
+	(*Settings).checkPlatform,
+	(*Settings).checkCluster,
+	(*Settings).checkDatabase,
+	(*Settings).checkArtifacts,
+	(*Settings).checkMLflow,
+	(*Settings).checkAuth,
+	(*Settings).checkExposure,
+	(*Settings).checkImages,
+	(*Settings).checkBudget,
+}
+
+func (s *Settings) validate() Problems {
+	var p Problems
+	for _, rule := range rules {
+		rule(s, &p)
+	}
+	return p
+}
+
+func (s *Settings) checkPlatform(p *Problems) {
+	switch s.Platform {
+	case Kubernetes:
+	case AWS, Azure, GCP:
+		p.add("platform is %q; this release runs on kubernetes only: create the cluster yourself and set platform to kubernetes", string(s.Platform))
+	case "":
+		p.required(false, "platform", "(kubernetes)")
+	default:
+		p.want(false, "platform", string(s.Platform), "kubernetes")
+	}
+	p.want(s.Profile == Dev || s.Profile == Production, "profile", string(s.Profile), "dev or production")
+	p.want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
+	for _, reserved := range []string{"default", "kube-system", "kube-public", "kube-node-lease", "cnpg-system"} {
+		p.want(s.Namespace != reserved, "namespace", s.Namespace, "a namespace of its own")
+	}
+}
+
+func (s *Settings) checkCluster(p *Problems) {
+	c := s.Cluster
+	if s.Platform != Kubernetes {
+		return
+	}
+	p.want(c.Mode == "existing", "cluster.mode", c.Mode, "existing on platform kubernetes")
+	p.required(c.Context != "", "cluster.context", "on platform kubernetes, so that no other cluster is used by accident")
+	p.want(c.Nodes == (Nodes{}), "cluster.nodes", c.Nodes, "nothing on platform kubernetes: its nodes are not ours")
+	checkCIDRs(p, "cluster.apiServerCIDRs", c.APIServerCIDRs)
+	p.want(s.Region == "", "region", s.Region, "nothing on platform kubernetes")
+}
+
+func (s *Settings) checkDatabase(p *Problems) {
+	d := s.Database
+	p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
+	p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
+	p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
+	p.want(d.StorageGiB >= 1, "database.storageGiB", d.StorageGiB, "at least 1")
+	need := s.Connections()
+	p.want(d.MaxConnections >= need.Total(), "database.maxConnections", d.MaxConnections, "at least %s", need)
+	checkResources(p, "database.resources", d.Resources)
+	checkCron(p, "database.backup.schedule", d.Backup.Schedule)
+	p.want(d.Backup.RetentionDays >= 1, "database.backup.retentionDays", d.Backup.RetentionDays, "at least 1")
+	p.want(s.Profile != Production || d.Backup.Enabled, "database.backup.enabled", d.Backup.Enabled, "true in profile production")
+}
+
+func (s *Settings) checkArtifacts(p *Problems) {
+	a := s.Artifacts
+	p.want(naming.Bucket.Valid(a.Bucket), "artifacts.bucket", a.Bucket, "%s", naming.Bucket.Want)
+	p.want(a.NoncurrentDays >= 1, "artifacts.noncurrentDays", a.NoncurrentDays, "at least 1")
+	p.want(a.AbortUploadDays >= 1, "artifacts.abortUploadDays", a.AbortUploadDays, "at least 1")
+	p.want(a.TransitionDays == 0 || a.TransitionDays >= 30, "artifacts.transitionDays", a.TransitionDays, "0, or at least 30 (cheap classes bill 30 days)")
+	p.want(a.MaxUploadMiB >= 1, "artifacts.maxUploadMiB", a.MaxUploadMiB, "at least 1")
+	switch a.Store {
+	case "inCluster":
+		p.want(s.Profile == Dev, "artifacts.store", a.Store, "s3 in profile production: the in-cluster store has one copy of the data")
+		p.want(a.Endpoint == "", "artifacts.endpoint", a.Endpoint, "nothing with store inCluster")
+		p.want(a.StorageGiB >= 1, "artifacts.storageGiB", a.StorageGiB, "at least 1")
+		p.want(a.TransitionDays == 0, "artifacts.transitionDays", a.TransitionDays, "0 with store inCluster: it has one storage class")
+	case "s3":
+		u, err := url.Parse(a.Endpoint)
+		p.want(err == nil && u.Scheme == "https" && u.Host != "", "artifacts.endpoint", a.Endpoint, "an https URL with store s3")
+		p.want(len(a.CIDRs) > 0, "artifacts.cidrs", a.CIDRs, "the addresses of the endpoint with store s3: egress goes nowhere else")
+		p.requiredSecret(s.S3AccessKeyID != "", "s3AccessKeyId", "with artifacts.store s3")
+		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
+	default:
+		p.want(false, "artifacts.store", a.Store, "inCluster or s3")
+	}
+	checkCIDRs(p, "artifacts.cidrs", a.CIDRs)
+	if a.CACertificate != "" {
+		p.want(x509.NewCertPool().AppendCertsFromPEM([]byte(a.CACertificate)), "artifacts.caCertificate", "not PEM", "a PEM certificate bundle")
+	}
+}
+
+func (s *Settings) checkMLflow(p *Problems) {
+	m := s.MLflow
+	v, err := semver.Parse(m.Version)
+	p.want(err == nil && v.GTE(minMLflow), "mlflow.version", m.Version, "%s or later", minMLflow)
+	p.want(m.Replicas >= 1, "mlflow.replicas", m.Replicas, "at least 1")
+	p.want(s.Profile != Production || m.Replicas >= 2, "mlflow.replicas", m.Replicas, "at least 2 in profile production")
+	p.want(m.Workers >= 1 && m.Workers <= 16, "mlflow.workers", m.Workers, "1 to 16")
+	p.want(m.PoolSize >= 1, "mlflow.poolSize", m.PoolSize, "at least 1")
+	p.want(m.MaxOverflow >= 1, "mlflow.maxOverflow", m.MaxOverflow, "at least 1: MLflow ignores 0 and opens 10 more")
+	p.want(m.TmpGiB >= 1, "mlflow.tmpGiB", m.TmpGiB, "at least 1")
+	checkResources(p, "mlflow.resources", m.Resources)
+	r := m.Retention
+	checkCron(p, "mlflow.retention.schedule", r.Schedule)
+	p.want(r.Days >= 1, "mlflow.retention.days", r.Days, "at least 1")
+	p.want(r.TrashDays >= 1, "mlflow.retention.trashDays", r.TrashDays, "at least 1")
+	p.want(r.MaxDeletions >= 1, "mlflow.retention.maxDeletions", r.MaxDeletions, "at least 1")
+}
+
+// userName is what goes into a Secret key, the gateway's configuration and HTTP
+// basic authentication unchanged; RFC 7617 forbids the colon.
+var userName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9._@]{0,61}[a-z0-9])?$`)
+
+// RetentionUser is the login of the clean-up job.
+const RetentionUser = "mlflow-retention"
+
+// ServiceUsers are the logins of the platform's own jobs.
+var ServiceUsers = []string{RetentionUser}
+
+func (s *Settings) checkAuth(p *Problems) {
+	switch s.Auth.Mode {
+	case "basic":
+		p.want(len(s.Auth.Users) > 0, "auth.users", s.Auth.Users, "at least one user with auth.mode basic")
+	case "none":
+		p.want(s.Profile == Dev, "auth.mode", s.Auth.Mode, "basic in profile production")
+	default:
+		p.want(false, "auth.mode", s.Auth.Mode, "basic, or none in profile dev")
+	}
+	seen := map[string]bool{}
+	for _, user := range s.Auth.Users {
+		p.want(userName.MatchString(user), "auth.users", user, "lower-case letters, digits and -._@, at most 63")
+		p.want(!seen[user], "auth.users", user, "every user once")
+		p.want(!slices.Contains(ServiceUsers, user), "auth.users", user, "another name: the platform's own job uses it")
+		seen[user] = true
+	}
+	hashes, err := s.PasswordHashes()
+	if err != nil {
+		p.add(`authPasswordHashes is not a JSON object of strings; want {"user": "$2y$10$..."}`)
+	}
+	for _, user := range sortedKeys(hashes) {
+		p.want(seen[user], "authPasswordHashes."+user, Secret(""), "a user of auth.users")
+		// Each step doubles the work: 12 is a quarter of a second of CPU for every
+		// login that is not cached, 10 is 50 ms.
+		cost, err := bcrypt.Cost([]byte(hashes[user]))
+		p.want(err == nil && cost >= 10 && cost <= 12, "authPasswordHashes."+user, Secret(""), "a bcrypt hash of cost 10 to 12")
+	}
+}
+
+// PasswordHashes decodes authPasswordHashes.
+func (s *Settings) PasswordHashes() (map[string]string, error) {
+	if s.AuthPasswordHashes == "" {
+		return nil, nil
+	}
+	var m map[string]string
+	err := json.Unmarshal([]byte(s.AuthPasswordHashes), &m)
+	return m, err
+}
+
+func (s *Settings) checkExposure(p *Problems) {
+	e := s.Exposure
+	modes := []string{"loadBalancer", "ingress", "gateway", "none"}
+	p.want(slices.Contains(modes, e.Mode), "exposure.mode", e.Mode, "%s", strings.Join(modes, ", "))
+	if e.Mode != "none" {
+		p.required(e.Host != "", "exposure.host", "unless exposure.mode is none")
+	}
+	if e.Host != "" {
+		p.want(dnsName.MatchString(e.Host), "exposure.host", e.Host, "a DNS name without scheme or port")
+	}
+	p.want(e.Port >= 1 && e.Port <= 65535, "exposure.port", e.Port, "1 to 65535")
+	checkCIDRs(p, "exposure.sourceCIDRs", e.SourceCIDRs)
+	behind := e.Mode == "ingress" || e.Mode == "gateway"
+	if behind {
+		p.required(e.ControllerNamespace != "", "exposure.controllerNamespace", "with exposure.mode "+e.Mode)
+		p.want(len(e.SourceCIDRs) == 0, "exposure.sourceCIDRs", e.SourceCIDRs, "nothing with exposure.mode %s: limit sources at the controller", e.Mode)
+	}
+	p.want(e.IngressClass == "" || e.Mode == "ingress", "exposure.ingressClass", e.IngressClass, "nothing unless exposure.mode is ingress")
+	if e.Mode == "gateway" {
+		ns, name, ok := strings.Cut(e.ParentGateway, "/")
+		p.want(ok && naming.Label.Valid(ns) && naming.Label.Valid(name), "exposure.parentGateway", e.ParentGateway, "namespace/name of a Gateway")
+	}
+	switch e.TLS.Source {
+	case "generated":
+		p.want(e.TLS.Certificate == "", "exposure.tls.certificate", "set", "nothing with exposure.tls.source generated")
+	case "config":
+		p.requiredSecret(s.TLSPrivateKey != "", "tlsPrivateKey", "with exposure.tls.source config")
+		s.checkCertificate(p)
+	default:
+		p.want(false, "exposure.tls.source", e.TLS.Source, "generated or config")
+	}
+}
+
+// dnsName is a host name of RFC 1123 labels.
+var dnsName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func (s *Settings) checkCertificate(p *Problems) {
+	certificate := s.Exposure.TLS.Certificate
+	block, _ := pem.Decode([]byte(certificate))
+	if block == nil {
+		p.want(false, "exposure.tls.certificate", "not PEM", "a PEM certificate chain")
+		return
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		p.want(false, "exposure.tls.certificate", "not a certificate", "a PEM certificate chain")
+		return
+	}
+	if s.Exposure.Host != "" {
+		p.want(leaf.VerifyHostname(s.Exposure.Host) == nil, "exposure.tls.certificate", "for "+strings.Join(leaf.DNSNames, ", "), "one for %s", s.Exposure.Host)
+	}
+	if s.TLSPrivateKey != "" {
+		_, err := tls.X509KeyPair([]byte(certificate), []byte(s.TLSPrivateKey))
+		p.want(err == nil, "tlsPrivateKey", s.TLSPrivateKey, "the key of exposure.tls.certificate")
+	}
+}
+
+func (s *Settings) checkImages(p *Problems) {
+	i := s.Images
+	p.want(i.Source == "upstream" || i.Source == "local", "images.source", i.Source, "upstream or local")
+	p.want(i.Source != "local" || s.Profile == Dev, "images.source", i.Source, "upstream in profile production")
+	p.want(i.Source != "local" || i.Registry == "", "images.registry", i.Registry, "nothing with images.source local")
+	if i.MLflow != "" {
+		_, tag, _ := strings.Cut(i.MLflow[strings.LastIndex(i.MLflow, "/")+1:], ":")
+		p.want(tag != "" && tag != "latest", "images.mlflow", i.MLflow, "a reference with an exact tag or digest")
+	}
+}
+
+func (s *Settings) checkBudget(p *Problems) {
+	if s.Platform == Kubernetes {
+		p.want(!s.Budget.Enabled, "budget.enabled", s.Budget.Enabled, "false on platform kubernetes: there is no cloud bill to watch")
+		return
+	}
+	p.want(s.Budget.MonthlyUSD >= 1, "budget.monthlyUSD", s.Budget.MonthlyUSD, "at least 1")
+}
+
+func checkCIDRs(p *Problems, key string, cidrs []string) {
+	for _, c := range cidrs {
+		prefix, err := netip.ParsePrefix(c)
+		p.want(err == nil && prefix == prefix.Masked(), key, c, "an address range such as 10.0.0.0/16")
+	}
+}
+
+func checkResources(p *Problems, key string, r Resources) {
+	cpu, err := resource.ParseQuantity(r.CPURequest)
+	p.want(err == nil && cpu.Sign() > 0, key+".cpuRequest", r.CPURequest, "a quantity such as 500m")
+	request, errRequest := resource.ParseQuantity(r.MemoryRequest)
+	p.want(errRequest == nil && request.Sign() > 0, key+".memoryRequest", r.MemoryRequest, "a quantity such as 2Gi")
+	limit, errLimit := resource.ParseQuantity(r.MemoryLimit)
+	p.want(errLimit == nil && limit.Sign() > 0, key+".memoryLimit", r.MemoryLimit, "a quantity such as 4Gi")
+	if errRequest == nil && errLimit == nil {
+		p.want(limit.Cmp(request) >= 0, key+".memoryLimit", r.MemoryLimit, "at least the request, %s", r.MemoryRequest)
+	}
+}
+
+// checkCron uses the parser of the CronJob controller.
+func checkCron(p *Problems, key, schedule string) {
+	_, err := cron.ParseStandard(schedule)
+	p.want(err == nil, key, schedule, "a cron schedule such as 17 2 * * *")
+}

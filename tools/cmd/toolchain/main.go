@@ -1,0 +1,104 @@
+// Command toolchain builds the pinned programs of this project and shows what
+// the cache holds.
+//
+// Usage, in any directory of the checkout below tools:
+//
+//	go run ./cmd/toolchain build [NAME...]  build what is absent; without names: all
+//	go run ./cmd/toolchain path NAME        print the directory of a program's binaries, building them if absent
+//	go run ./cmd/toolchain images [NAME...] build the local images that are absent and print their archives
+//	go run ./cmd/toolchain env              print shell assignments for the Pulumi CLI, building it if absent
+//	go run ./cmd/toolchain list             print versions, sizes and the disk use of the cache
+//	go run ./cmd/toolchain clean [-all]     remove builds of earlier pins; with -all everything but cluster state
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
+)
+
+const usage = "usage: toolchain build [NAME...] | path NAME | images [NAME...] | env | list | clean [-all]"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "toolchain: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run executes one subcommand: results go to out, progress goes to log.
+func run(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	command, args := args[0], args[1:]
+	switch {
+	case command == "build":
+		if len(args) == 0 {
+			args = toolchain.Names()
+		}
+		_, err := toolchain.Ensure(ctx, log, args...)
+		return err
+	case command == "path" && len(args) == 1:
+		dirs, err := toolchain.Ensure(ctx, log, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out, dirs[args[0]])
+		return err
+	case command == "images":
+		return buildImages(ctx, args, out, log)
+	case command == "env" && len(args) == 0:
+		return env(ctx, out, log)
+	case command == "list" && len(args) == 0:
+		return list(ctx, out)
+	case command == "clean":
+		return clean(ctx, args)
+	}
+	return errors.New(usage)
+}
+
+// env prints what a shell needs to use the Pulumi CLI.
+func env(ctx context.Context, out, log io.Writer) error {
+	pulumi, err := toolchain.Pulumi(ctx, log)
+	if err != nil {
+		return err
+	}
+	lines := []string{fmt.Sprintf("export PATH=%s:$PATH", quote(pulumi.Bin))}
+	for _, variable := range pulumi.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		lines = append(lines, fmt.Sprintf("export %s=%s", name, quote(value)))
+	}
+	_, err = fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return err
+}
+
+// quote makes a value safe for a POSIX shell.
+func quote(value string) string {
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+func clean(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("clean", flag.ContinueOnError)
+	all := flags.Bool("all", false, "remove everything but the state of local clusters")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return errors.New(usage)
+	}
+	if *all {
+		return toolchain.CleanAll()
+	}
+	return toolchain.Clean(ctx)
+}

@@ -1,0 +1,178 @@
+package toolchain
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/internal/files"
+	"github.com/mlflow-platform/mlflow-platform/tools/internal/progress"
+)
+
+// killDelay is how long a stopped go command may take to clean up.
+const killDelay = 5 * time.Second
+
+// compile builds the program's binaries below tmp and returns their directory.
+//
+// It works on a copy of the module directory: a generator writes beside the
+// sources it is for, and an edit during a long build must not end up under the
+// key of the files as they were.
+func (b *builder) compile(ctx context.Context, build Build, title, tmp string) (string, error) {
+	src, bin := filepath.Join(tmp, "src"), filepath.Join(tmp, "bin")
+	if err := os.CopyFS(src, os.DirFS(b.moduleDir(build.tool))); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return "", err
+	}
+	logPath := filepath.Join(b.cache, "logs", build.Name+".log")
+	if err := os.MkdirAll(filepath.Dir(logPath), 0o755); err != nil {
+		return "", err
+	}
+	log, err := os.Create(logPath)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = log.Close() }()
+
+	run := &compiler{dir: src, env: buildEnv(build.tool), log: log}
+	step := progress.Start(b.out, title, run.status)
+	defer step.Stop()
+	if err := run.all(ctx, build, bin); err != nil {
+		return "", failure(ctx, err, logPath)
+	}
+	size, err := files.Size(bin)
+	if err != nil {
+		return "", err
+	}
+	step.Stop()
+	fmt.Fprintf(b.out, "%s: built in %s, %s\n", title, step.Elapsed(), files.SizeText(size))
+	return bin, nil
+}
+
+// compiler runs the go commands of one build.
+type compiler struct {
+	dir      string
+	env      []string
+	log      io.Writer
+	packages atomic.Int64 // in the program
+	compiled atomic.Int64 // so far; the ones in the Go build cache are not counted
+}
+
+func (c *compiler) all(ctx context.Context, build Build, bin string) error {
+	t := build.tool
+	// The list also downloads the modules, so that its time is not mistaken for
+	// compilation.
+	list := append(append([]string{"list", "-deps"}, build.args...), t.Packages...)
+	if t.Generate != "" {
+		// The generator's packages are few and it must run before the program's
+		// packages load without an error about the files it embeds.
+		if err := c.run(ctx, nil, "run", "-mod=readonly", t.Generate); err != nil {
+			return err
+		}
+	}
+	if err := c.run(ctx, &c.packages, list...); err != nil {
+		return err
+	}
+	args := append([]string{"build", "-v", "-o", bin + string(filepath.Separator)}, build.args...)
+	return c.run(ctx, &c.compiled, append(args, t.Packages...)...)
+}
+
+// run runs one go command with its output in the log and counts its lines.
+func (c *compiler) run(ctx context.Context, lines *atomic.Int64, args ...string) error {
+	if _, err := fmt.Fprintf(c.log, "$ go %s\n", strings.Join(args, " ")); err != nil {
+		return err
+	}
+	cmd := goCommand(ctx, c.dir, c.env, args...)
+	if lines == nil {
+		cmd.Stdout, cmd.Stderr = c.log, c.log
+		return wrapGo(args[0], cmd.Run())
+	}
+	counter := &lineCounter{n: lines}
+	// go list prints packages on stdout, go build -v on stderr.
+	if args[0] == "list" {
+		cmd.Stdout, cmd.Stderr = counter, c.log
+	} else {
+		cmd.Stdout, cmd.Stderr = c.log, io.MultiWriter(c.log, counter)
+	}
+	return wrapGo(args[0], cmd.Run())
+}
+
+func (c *compiler) status() string {
+	packages := c.packages.Load()
+	if packages == 0 {
+		return "loading modules"
+	}
+	return fmt.Sprintf("%d packages compiled of at most %d", c.compiled.Load(), packages)
+}
+
+// lineCounter counts the lines written to it.
+type lineCounter struct{ n *atomic.Int64 }
+
+func (l *lineCounter) Write(p []byte) (int, error) {
+	l.n.Add(int64(bytes.Count(p, []byte{'\n'})))
+	return len(p), nil
+}
+
+// goCommand is a go command that dies with its compilers when ctx ends.
+func goCommand(ctx context.Context, dir string, env []string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = killDelay
+	return cmd
+}
+
+// buildEnv is the environment that keeps the user's settings from changing the
+// binaries: key and build would no longer belong together.
+func buildEnv(t Tool) []string {
+	cgo := "0"
+	if t.CGO {
+		cgo = "1"
+	}
+	return []string{"CGO_ENABLED=" + cgo, "GOWORK=off", "GOFLAGS=-mod=readonly", "GO111MODULE=on"}
+}
+
+func wrapGo(command string, err error) error {
+	if err != nil {
+		return fmt.Errorf("go %s: %w", command, err)
+	}
+	return nil
+}
+
+// tailLines is how much of a log a failure quotes.
+const tailLines = 5
+
+// failure says what the log ends with, where it is and what to do next.
+func failure(ctx context.Context, err error, logPath string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	text, readErr := os.ReadFile(logPath)
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	return fmt.Errorf("%w\n%s\nlog: %s\nnext: %s", err, tail(text), logPath, nextStep(string(text)+err.Error()))
+}
+
+// tail returns the last lines of a text, indented.
+func tail(text []byte) string {
+	var lines []string
+	scanner := bufio.NewScanner(bytes.NewReader(text))
+	for scanner.Scan() {
+		lines = append(lines, "    "+scanner.Text())
+	}
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}

@@ -1,0 +1,104 @@
+package toolchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/version"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// goVersion returns the version of the go command on PATH, such as go1.26.8.
+func (b *builder) goVersion(ctx context.Context) (string, error) {
+	return b.goEnv(ctx, "GOVERSION")
+}
+
+// goEnv returns a setting of the go command.
+func (b *builder) goEnv(ctx context.Context, name string) (string, error) {
+	out, err := goCommand(ctx, b.root, []string{"GOWORK=off"}, "env", name).Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", errors.New("go is not on PATH: install Go 1.26 or newer")
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking go for %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// preflight checks what the builds need from the host and reports all problems
+// at once.
+func (b *builder) preflight(ctx context.Context, builds []Build) error {
+	have, err := b.goVersion(ctx)
+	if err != nil {
+		return err
+	}
+	toolchain, err := b.goEnv(ctx, "GOTOOLCHAIN")
+	if err != nil {
+		return err
+	}
+	var problems []error
+	var packages []string
+	for _, build := range builds {
+		if err := b.checkGo(build.tool, have, toolchain); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", build.Name, err))
+		}
+		for _, need := range build.tool.Needs {
+			if !need.met(ctx) {
+				problems = append(problems, fmt.Errorf("%s needs %s", build.Name, need))
+				packages = append(packages, need.Package)
+			}
+		}
+	}
+	if len(packages) > 0 {
+		slices.Sort(packages)
+		problems = append(problems, fmt.Errorf("run: apt-get install --no-install-recommends %s", strings.Join(slices.Compact(packages), " ")))
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("this host cannot build the programs yet:\n%w", errors.Join(problems...))
+	}
+	return nil
+}
+
+// checkGo compares the Go version with the one the tool's module asks for. With
+// GOTOOLCHAIN=auto, Go's default, the go command fetches a newer one by itself.
+func (b *builder) checkGo(t Tool, have, toolchain string) error {
+	path := filepath.Join(b.moduleDir(t), "go.mod")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	file, err := modfile.ParseLax(path, text, nil)
+	if err != nil {
+		return err
+	}
+	if file.Go == nil {
+		return fmt.Errorf("%s has no go directive", path)
+	}
+	if toolchain == "local" && version.Compare(have, "go"+file.Go.Version) < 0 {
+		return fmt.Errorf("needs Go %s, found %s: install a newer Go or set GOTOOLCHAIN=auto", file.Go.Version, have)
+	}
+	return nil
+}
+
+// met reports whether the host has what is needed.
+func (n Need) met(ctx context.Context) bool {
+	if n.Library != "" {
+		return exec.CommandContext(ctx, "pkg-config", "--exists", n.Library).Run() == nil
+	}
+	_, err := exec.LookPath(n.Command)
+	return err == nil
+}
+
+// String names the need.
+func (n Need) String() string {
+	if n.Library != "" {
+		return "the C library " + n.Library
+	}
+	return "the program " + n.Command
+}
