@@ -199,7 +199,6 @@ func (b *build) schedules() error {
 	_, err := retention.New(b.ctx, "retention", retention.Args{
 		Scope: scope, Schedule: r.Schedule, Enabled: r.Enabled, DryRun: r.DryRun,
 		Days: r.Days, TrashDays: r.TrashDays, MaxDeletions: r.MaxDeletions,
-		Identity: b.identity, ServiceAccount: b.server.ServiceAccount,
 		Env:     append(env, login.Env...),
 		Volumes: pod.Concat(volumes, login.Volumes), Mounts: pod.ConcatMounts(mounts, login.Mounts),
 	}, b.inCompute()...)

@@ -75,11 +75,21 @@ func script(d Dump, name string, env corev1.EnvVarArray, args ...string) *corev1
 	})
 }
 
+// waitFor waits up to two minutes for the database before it runs a command.
+// Network policies reach a new pod a moment after it starts, and until then its
+// connections are refused; a failover takes longer.
+const waitFor = `n=0
+until pg_isready --quiet --timeout=3; do
+	n=$((n+1)); [ $n -lt 60 ] || { echo "the database does not answer" >&2; exit 1; }
+	sleep 2
+done
+exec "$@"`
+
 // postgres runs one of PostgreSQL's own programs.
 func postgres(name, image string, env corev1.EnvVarArray, mounts corev1.VolumeMountArray, command ...string) *corev1.ContainerArgs {
 	return &corev1.ContainerArgs{
 		Name: pulumi.String(name), Image: pulumi.String(image), ImagePullPolicy: pulumi.String("IfNotPresent"),
-		Command: pulumi.ToStringArray(command), Env: append(corev1.EnvVarArray{pod.Env("HOME", "/tmp")}, env...),
+		Command: pulumi.ToStringArray(append([]string{"sh", "-c", waitFor, "sh"}, command...)), Env: append(corev1.EnvVarArray{pod.Env("HOME", "/tmp")}, env...),
 		SecurityContext: pod.ContainerSecurity(),
 		Resources:       pod.Resources("100m", "128Mi", "1Gi"),
 		VolumeMounts: append(corev1.VolumeMountArray{

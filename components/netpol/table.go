@@ -148,7 +148,8 @@ func Edges(a Args) []Edge {
 	if a.ObjectStore {
 		store, storePort = in(ObjectStore), S3
 	}
-	for _, w := range []Workload{MLflow, Retention, Backup, BucketSetup} {
+	// Retention deletes artifacts through MLflow; Migration uploads its dump.
+	for _, w := range []Workload{MLflow, Migration, Backup, BucketSetup} {
 		edges = append(edges, Edge{in(w), store, []Port{storePort}, "the bucket"})
 	}
 	if a.MonitoringNamespace != "" {

@@ -17,7 +17,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/images"
 	"github.com/mlflow-platform/mlflow-platform/components/mlflow/scripts"
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
-	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 )
 
@@ -37,10 +36,6 @@ type Args struct {
 	Days, TrashDays int
 	// MaxDeletions stops a run of the job that would delete more.
 	MaxDeletions int
-	// Identity is the platform's.
-	Identity *platform.Identity
-	// ServiceAccount that the identity is bound to.
-	ServiceAccount pulumi.StringInput
 	// Env, Volumes and Mounts reach the database and, logged in, the gateway.
 	Env     corev1.EnvVarArray
 	Volumes corev1.VolumeArray
@@ -63,7 +58,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	env := append(corev1.EnvVarArray{
 		pod.Env("RETENTION_DAYS", fmt.Sprint(args.Days)), pod.Env("GC_OLDER_THAN_DAYS", fmt.Sprint(args.TrashDays)),
 		pod.Env("DRY_RUN", fmt.Sprint(args.DryRun)), pod.Env("MAX_DELETIONS", fmt.Sprint(args.MaxDeletions)),
-	}, append(args.Env, args.Identity.Env...)...)
+	}, args.Env...)
 	labels := pod.Labels(netpol.Retention.Labels(), "")
 	_, err = batchv1.NewCronJob(ctx, name+"-schedule", &batchv1.CronJobArgs{
 		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(netpol.Retention.Name), Namespace: args.Namespace, Labels: labels},
@@ -76,14 +71,14 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 			JobTemplate: &batchv1.JobTemplateSpecArgs{
 				Metadata: &metav1.ObjectMetaArgs{Labels: labels},
 				Spec: pod.Job{
-					Labels: labels, ServiceAccount: args.ServiceAccount, PullSecrets: args.PullSecrets,
+					Labels: labels, PullSecrets: args.PullSecrets,
 					// A failure is looked at, not tried again: it may be a protection.
 					BackoffLimit: 0, Deadline: 4 * 60 * 60,
 					Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
 						Name: "retention", Image: image, Script: "retention.py", Env: env,
-						Mounts: pod.ConcatMounts(args.Mounts, args.Identity.Mounts),
+						Mounts: args.Mounts,
 					})},
-					Volumes: pod.Concat(scripts.Volumes(), args.Volumes, args.Identity.Volumes),
+					Volumes: pod.Concat(scripts.Volumes(), args.Volumes),
 				}.Spec(),
 			},
 		},

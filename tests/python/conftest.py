@@ -235,7 +235,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(postgres, migrated, s3_env, s3, tmp_path_factory):
-    database, bucket, port = postgres.database(migrated), "artifacts", free_port()
+    database, bucket, port = postgres.database(migrated), f"artifacts-{time.time_ns()}", free_port()
     s3.create_bucket(Bucket=bucket)
     uri = postgres.uri(database)
     directory = tmp_path_factory.mktemp("mlflow")
@@ -249,6 +249,6 @@ def server(postgres, migrated, s3_env, s3, tmp_path_factory):
         stdout=open(directory / "log", "w"), stderr=subprocess.STDOUT,
     )
     address = f"http://127.0.0.1:{port}"
-    wait_for(f"{address}/health", 120, process)
+    wait_for(f"{address}/health", 240, process)
     yield Server(address, postgres, database, bucket)
     stop(process)

@@ -79,12 +79,9 @@ class World:
 
 @pytest.fixture
 def world(server, s3):
-    world = World(server, s3)
-    yield world
-    # Later tests must not find what this one left in the registry.
-    server.sql("DELETE FROM registered_models")
-    server.sql("UPDATE runs SET lifecycle_stage = 'active'")
-    server.sql("DELETE FROM logged_models")
+    # What an earlier test left must not be found by this one.
+    server.sql("TRUNCATE experiments, registered_models, runs, logged_models CASCADE")
+    return World(server, s3)
 
 
 @pytest.mark.parametrize("protected", [True, False])
@@ -95,7 +92,8 @@ def test_champion_survives_and_junk_goes(world, tmp_path, protected):
     world.register("iris", f"models:/{champion}", champion_run, champion)
     module = retention
     if not protected:
-        plan = broken(tmp_path, "retention_plan.py", "    return runs - {None, \"\"}, models - {None, \"\"}\n", "    return set(), set()\n")
+        plan = broken(tmp_path, "retention_plan.py",
+                      '    return runs - {None, ""}, models - {None, ""}\n', "    return set(), set()\n")
         module = load(plan.with_name("retention.py"))
         blind = load(plan)
         for name in ("make_plan", "protected", "read_inventory"):
@@ -115,11 +113,13 @@ def test_champion_survives_and_junk_goes(world, tmp_path, protected):
 def test_version_registered_by_path_or_copied_is_protected(world, tmp_path):
     by_run, by_path, copied = world.run(), world.run(), world.run()
     model = world.model(copied, tmp_path)
-    world.register("by-run", f"runs:/{by_run}/model")
-    world.register("by-path", f"mlflow-artifacts:/{world.experiment}/{by_path}/artifacts/model")
+    world.register("by-run", f"runs:/{by_run}/model", by_run)
+    world.register("by-path", f"mlflow-artifacts:/{world.experiment}/{by_path}/artifacts/model", by_path)
     version = world.register("original", f"models:/{model}", copied, model)
     world.client.copy_model_version(f"models:/original/{version}", "copy")
     world.client.delete_registered_model("original")
+    # Older servers made versions that name their run in the path only.
+    world.server.sql("UPDATE model_versions SET run_id = NULL")
     world.retain_and_purge()
     for run in (by_run, by_path, copied):
         assert world.stage(run) == "active"
@@ -136,7 +136,6 @@ def test_dry_run_is_the_default_and_changes_nothing(world, tmp_path):
     assert f"would trash model {model}" in output
     assert world.stage(junk) == "active"
     assert world.objects(model)
-    assert retention.load_settings.__module__ == "retention"
     _, default = call(retention, MLFLOW_TRACKING_URI=world.server.uri,
                       MLFLOW_BACKEND_STORE_URI=world.server.postgres.uri(world.server.database))
     assert json.loads(default.splitlines()[-1])["dry_run"] is True
@@ -252,8 +251,14 @@ def test_registered_between_plan_and_purge_is_kept(world):
     world.age_trash()
     store = retention.open_store(world.server.postgres.uri(world.server.database))
     trashed = store._get_deleted_runs
-    # The registration happens right after the purge has listed the trash.
-    listed = lambda older_than: (trashed(older_than=older_than), world.register("late", f"runs:/{late}/model", late))[0]
+
+    def listed(older_than):
+        found = trashed(older_than=older_than)
+        assert late in found
+        # The registration happens right after the purge has listed the trash.
+        world.register("late", f"runs:/{late}/model", late)
+        return found
+
     fake = SimpleNamespace(**{name: getattr(store, name) for name in (
         "_get_deleted_logged_models", "get_run", "get_logged_model", "_hard_delete_run",
         "_hard_delete_logged_model", "engine", "_hard_delete_experiment")}, _get_deleted_runs=listed)
@@ -314,6 +319,18 @@ def test_models_go_and_stay_with_their_run():
         a_run("old"), a_run("young", ended=NOW), a_run("registered"), models=models, registered_runs={"registered"}
     ), NOW - 180 * DAY, 100)
     assert sorted(plan.delete_models) == ["m-old", "m-purged"]
+
+
+def test_a_kept_model_keeps_its_run():
+    model = Model("m-1", "1", "source", True, OLD)
+    plan = make_plan(inventory(a_run("source"), models=[model]), NOW - 180 * DAY, 100)
+    assert plan.delete_runs == plan.delete_models == []
+
+
+def test_a_young_child_keeps_its_old_parent():
+    """A parent waits for the last of its children."""
+    plan = make_plan(inventory(a_run("root"), a_run("leaf", ended=NOW, parent="root")), NOW - 180 * DAY, 100)
+    assert plan.delete_runs == []
 
 
 def test_ids_are_found_in_any_kind_of_path():

@@ -158,11 +158,11 @@ def tls(client: Client) -> str:
     try:
         client.context = client.tls_context()
     except (OSError, ssl.SSLError) as error:
-        raise Finding(f"cannot read the CA file {client.ca}: {error}", "correct MLFLOW_TRACKING_SERVER_CERT_PATH") from None
+        raise Finding(f"cannot read the CA {client.ca}: {error}", "correct MLFLOW_TRACKING_SERVER_CERT_PATH") from None
     try:
-        with socket.create_connection((client.host, client.port), client.timeout) as plain:
-            with client.context.wrap_socket(plain, server_hostname=client.host) as secure:
-                certificate, version = secure.getpeercert(), secure.version()
+        plain = socket.create_connection((client.host, client.port), client.timeout)
+        with client.context.wrap_socket(plain, server_hostname=client.host) as secure:
+            certificate, version = secure.getpeercert(), secure.version()
     except ssl.SSLCertVerificationError as error:
         fix = (
             f"use a name the certificate has, or issue it for {client.host}"
@@ -176,7 +176,7 @@ def tls(client: Client) -> str:
         return f"{version}, NOT VERIFIED: unset MLFLOW_TRACKING_INSECURE_TLS and set MLFLOW_TRACKING_SERVER_CERT_PATH"
     days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) // 86400)
     if days < 14:
-        raise Finding(f"the certificate expires in {days} days", "renew it; a generated one is renewed by the next update of the stack")
+        raise Finding(f"the certificate expires in {days} days", "renew it; an update of the stack renews a generated one")
     return f"{version}, certificate valid for {days} more days"
 
 
@@ -194,7 +194,7 @@ def authentication(client: Client) -> str:
     path = API + "/experiments/search?max_results=1"
     status, body = client.send("GET", path)
     if status in (302, 303, 307):
-        raise Finding("the server redirects to a login page", "machines need MLFLOW_TRACKING_TOKEN: see the documentation of auth.mode oidc")
+        raise Finding("the server redirects to a login page", "log in with MLFLOW_TRACKING_TOKEN instead of a browser")
     if status == 401 and not client.login:
         raise Finding("a login is needed and none is set", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
     if status != 200:
@@ -238,9 +238,10 @@ def upload(client: Client) -> str:
     started = time.monotonic()
     status, body = client.send("PUT", artifact_path(client), client.content)
     if status != 200:
-        raise Finding(f"upload of {client.size} bytes answered {status}: {text(body)}", {
-            500: "MLflow cannot write to the object store: look at its log for the S3 error (bucket, credentials, CA, NetworkPolicy)",
-        }.get(status, fix_for(status)))
+        fix = fix_for(status)
+        if status == 500:
+            fix = "MLflow cannot write to the object store: its log has the reason (bucket, credentials, CA, NetworkPolicy)"
+        raise Finding(f"upload of {client.size} bytes answered {status}: {text(body)}", fix)
     return f"{client.size} bytes in {time.monotonic() - started:.2f} s"
 
 
@@ -249,20 +250,23 @@ def download(client: Client) -> str:
     if status != 200:
         raise Finding(f"download answered {status}: {text(body)}", "MLflow cannot read from the object store: look at its log")
     if hashlib.sha256(body).digest() != hashlib.sha256(client.content).digest():
-        raise Finding(f"got {len(body)} other bytes than were sent", "a proxy changes the content, or two stores are behind one name")
+        raise Finding(f"got {len(body)} other bytes than were sent", "does a proxy change content, or are there two stores?")
     metric = client.api("GET", f"/runs/get?run_id={client.run['run_id']}")["run"]["data"]["metrics"][0]["value"]
     if metric != 42.0:
-        raise Finding(f"the metric came back as {metric}", "the database lost a write: check for a read replica behind the server")
+        raise Finding(f"the metric came back as {metric}", "the database lost a write: is a read replica behind the server?")
     _, info = client.send("GET", "/api/3.0/mlflow/server-info")
     if b'"multipart_downloads_enabled":true' in info.replace(b" ", b""):
-        return "identical; the server offers presigned addresses: set MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false if clients cannot reach the store"
+        return (
+            "identical; the server also offers presigned addresses: "
+            "set MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false where clients cannot reach the store"
+        )
     return "identical"
 
 
 def delete(client: Client) -> str:
     status, body = client.send("DELETE", artifact_path(client))
     if status not in (200, 204):
-        raise Finding(f"deleting the artifact answered {status}: {text(body)}", "the store's credentials may not delete: extend their policy")
+        raise Finding(f"deleting the artifact answered {status}: {text(body)}", "allow the store's credentials to delete")
     client.api("POST", "/runs/delete", run_id=client.run["run_id"])
     return "artifact deleted, run in the trash"
 

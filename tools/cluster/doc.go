@@ -15,6 +15,11 @@
 // sees the host's file systems read-only. The API and the chosen Service ports
 // are published on 127.0.0.1 and nowhere else.
 //
+// A LoadBalancer Service gets the node's address at once, and each of its ports
+// belongs to the oldest Service that asks for it. What comes in through a
+// published port comes from the node itself, which NetworkPolicies let pass, as
+// they let the kubelet's probes.
+//
 // What runs inside cannot reach the network outside: every image is loaded
 // from an archive, see [Cluster.Load].
 //

@@ -93,5 +93,9 @@ func (c *Cluster) terminate(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("stopping cluster %s: its processes do not end; look for uninterruptible ones (state D) with ps", c.options.Name)
+	hierarchies, err := cgroup.Read()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("stopping cluster %s: processes %v do not end; look for uninterruptible ones (state D) with ps", c.options.Name, cgroup.Processes(hierarchies, c.group()))
 }

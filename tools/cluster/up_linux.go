@@ -47,9 +47,13 @@ func (c *Cluster) up(ctx context.Context) (err error) {
 	}
 	defer func() {
 		// What did not become ready is not left running; its logs stay.
-		if err != nil {
-			err = errors.Join(err, c.stop(context.WithoutCancel(ctx)))
+		if err == nil {
+			return
 		}
+		if ctx.Err() != nil {
+			err = fmt.Errorf("starting cluster %s: %w", c.options.Name, ctx.Err())
+		}
+		err = errors.Join(err, c.stop(context.WithoutCancel(ctx)))
 	}()
 	if err := c.becomeReady(ctx, images); err != nil {
 		return err

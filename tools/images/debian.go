@@ -38,7 +38,7 @@ type upload struct{ from, to string }
 
 // write writes what the root file system is made of, for a key.
 func (r rootfs) write(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%s %q %q %q %q\n", suite, r.packages, r.before, r.after, r.drop)
+	_, err := fmt.Fprintf(w, "%s %q %q %q %q %q\n", suite, r.packages, r.before, r.after, r.drop, alwaysDropped)
 	return err
 }
 
@@ -93,10 +93,10 @@ func runLogged(ctx context.Context, logPath, name string, args ...string) error 
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	// A signal of the terminal must not reach it before its own: it would leave
-	// mounts behind.
+	// mmdebstrap unmounts and cleans up when it is told to stop, but first waits
+	// for its children: they must be told as well.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = killDelay
 	err = cmd.Run()
 	if err == nil || ctx.Err() != nil {

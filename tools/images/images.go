@@ -73,49 +73,76 @@ type build struct {
 // are built first. It checks what all builds need from the host before the
 // first one and reports every problem at once.
 func Ensure(ctx context.Context, out io.Writer, names ...string) (map[string]string, error) {
-	root, err := toolchain.Root()
+	p, err := newPlan(ctx, names)
+	if err != nil || len(p.absent) == 0 {
+		return p.paths, err
+	}
+	if err := p.preflight(ctx); err != nil {
+		return nil, err
+	}
+	dirs, err := toolchain.Ensure(ctx, out, p.tools...)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := toolchain.CacheDir()
-	if err != nil {
-		return nil, err
-	}
-	found, err := find(root, names)
-	if err != nil {
-		return nil, err
-	}
-	paths := make(map[string]string, len(found))
-	var absent []image
-	var tools []string
-	for _, img := range found {
-		path, err := archivePath(ctx, cache, img)
-		if err != nil {
-			return nil, fmt.Errorf("planning the image %s: %w", img.name, err)
-		}
-		paths[img.name] = path
-		if _, err := os.Stat(path); err != nil {
-			absent = append(absent, img)
-			tools = append(tools, img.tools...)
-		}
-	}
-	if len(absent) == 0 {
-		return paths, nil
-	}
-	if err := preflight(ctx, absent); err != nil {
-		return nil, err
-	}
-	dirs, err := toolchain.Ensure(ctx, out, tools...)
-	if err != nil {
-		return nil, err
-	}
-	for i, img := range absent {
-		title := fmt.Sprintf("[%d/%d] image %s", i+1, len(absent), img.name)
-		if err := ensure(ctx, out, cache, img, paths[img.name], title, dirs); err != nil {
+	for i, img := range p.absent {
+		title := fmt.Sprintf("[%d/%d] image %s", i+1, len(p.absent), img.name)
+		if err := ensure(ctx, out, p.cache, img, p.paths[img.name], title, dirs); err != nil {
 			return nil, fmt.Errorf("building the image %s: %w", img.name, err)
 		}
 	}
-	return paths, nil
+	return p.paths, nil
+}
+
+// Preflight checks what the builds of the named images that are absent, and of
+// their programs, need from the host, and reports every problem at once.
+// [Ensure] does the same; a caller that wants to know before anything starts
+// asks here.
+func Preflight(ctx context.Context, names ...string) error {
+	p, err := newPlan(ctx, names)
+	if err != nil {
+		return err
+	}
+	return p.preflight(ctx)
+}
+
+// plan says what is to be built.
+type plan struct {
+	cache  string
+	paths  map[string]string // image name to the path of its archive
+	absent []image
+	tools  []string // what the absent images need
+}
+
+func newPlan(ctx context.Context, names []string) (plan, error) {
+	root, err := toolchain.Root()
+	if err != nil {
+		return plan{}, err
+	}
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return plan{}, err
+	}
+	found, err := find(root, names)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{cache: cache, paths: make(map[string]string, len(found))}
+	for _, img := range found {
+		path, err := archivePath(ctx, cache, img)
+		if err != nil {
+			return plan{}, fmt.Errorf("planning the image %s: %w", img.name, err)
+		}
+		p.paths[img.name] = path
+		if _, err := os.Stat(path); err != nil {
+			p.absent = append(p.absent, img)
+			p.tools = append(p.tools, img.tools...)
+		}
+	}
+	return p, nil
+}
+
+func (p plan) preflight(ctx context.Context) error {
+	return errors.Join(preflight(ctx, p.absent), toolchain.Preflight(ctx, p.tools...))
 }
 
 // archivePath is where the archive of an image is or will be.

@@ -28,16 +28,17 @@ const (
 // installMLflow installs the uploaded wheels into a virtual environment and
 // compiles everything to bytecode that is valid whatever the time stamps of the
 // sources: the image has others, and a server with a read-only root file system
-// would compile on each start.
+// would compile on each start. The hash seed gives sets in bytecode one order.
 const installMLflow = `set -e
+export MLFLOW_DISABLE_TELEMETRY=true
 chroot "$1" /bin/sh -ec '
 python3 -m venv /opt/mlflow
 /opt/mlflow/bin/pip install --no-index --find-links /tmp/wheels --no-deps --no-compile --require-hashes -r /tmp/wheels/requirements.txt
 /opt/mlflow/bin/pip uninstall --yes pip
 dpkg --purge python3-venv python3.13-venv python3-pip-whl
 find /opt/mlflow/lib -type d -name tests -prune -exec rm -rf {} +
-python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /usr/lib/python3.13 /opt/mlflow/lib
-/opt/mlflow/bin/mlflow --version'
+PYTHONHASHSEED=0 python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /usr/lib/python3.13 /opt/mlflow/lib
+HOME=/tmp /opt/mlflow/bin/mlflow --version'
 rm -rf "$1/tmp/wheels"
 echo 'mlflow:x:1000:1000:MLflow:/home/mlflow:/usr/sbin/nologin' >> "$1/etc/passwd"
 echo 'mlflow:x:1000:' >> "$1/etc/group"
@@ -66,6 +67,7 @@ func mlflowImage(root, ref string) (image, error) {
 				"PYTHONUNBUFFERED=1",
 				// The root file system is read-only where it counts.
 				"PYTHONDONTWRITEBYTECODE=1",
+				"MLFLOW_DISABLE_TELEMETRY=true",
 				// MLflow looks for git and logs a warning without it.
 				"GIT_PYTHON_REFRESH=quiet",
 			},

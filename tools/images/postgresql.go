@@ -35,6 +35,9 @@ echo 'postgres:x:%d:999:PostgreSQL administrator:/var/lib/postgresql:/bin/bash' 
 mkdir -p "$1/etc/postgresql-common/createcluster.d"
 echo 'create_main_cluster = false' > "$1/etc/postgresql-common/createcluster.d/none.conf"`, postgresUID),
 		after: `set -e
+# ssl-cert made a private key, which would be the same in every pod.
+rm "$1"/etc/ssl/private/* "$1"/etc/ssl/certs/ssl-cert-snakeoil.pem
+chroot "$1" find /etc/ssl/certs -xtype l -delete
 chroot "$1" localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8
 chroot "$1" ` + bin + `/postgres --version`,
 		drop: []string{

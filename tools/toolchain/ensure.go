@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/once"
 )
@@ -48,6 +49,25 @@ func Ensure(ctx context.Context, out io.Writer, names ...string) (map[string]str
 		return nil, err
 	}
 	return b.ensure(ctx, found)
+}
+
+// Preflight checks what the builds of the named programs that are absent need
+// from the host, and reports every problem at once. [Ensure] does the same; a
+// caller that wants to know before anything starts asks here.
+func Preflight(ctx context.Context, names ...string) error {
+	found, err := find(names)
+	if err != nil {
+		return err
+	}
+	b, err := newBuilder(io.Discard)
+	if err != nil {
+		return err
+	}
+	builds, err := b.plan(ctx, found)
+	if err != nil {
+		return err
+	}
+	return b.preflight(ctx, slices.DeleteFunc(builds, Build.Ready))
 }
 
 func (b *builder) ensure(ctx context.Context, tools []Tool) (map[string]string, error) {

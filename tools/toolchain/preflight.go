@@ -34,6 +34,9 @@ func (b *builder) goEnv(ctx context.Context, name string) (string, error) {
 // preflight checks what the builds need from the host and reports all problems
 // at once.
 func (b *builder) preflight(ctx context.Context, builds []Build) error {
+	if len(builds) == 0 {
+		return nil
+	}
 	have, err := b.goVersion(ctx)
 	if err != nil {
 		return err

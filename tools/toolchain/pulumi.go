@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/semver"
 )
@@ -24,6 +25,11 @@ const MinPulumi = "v3.220.0"
 // OfflineEnv names the environment variable that, set to a true value, keeps
 // [Pulumi] from asking a CLI on PATH to download provider plugins.
 const OfflineEnv = "MLFLOW_PLATFORM_OFFLINE"
+
+// installTimeout is how long a CLI on PATH may take to install one plugin. The
+// biggest is a few dozen megabytes; a network that drops packets would otherwise
+// hold up the user for longer than a build takes.
+const installTimeout = 3 * time.Minute
 
 // plugins are the resource plugins the Pulumi program needs on the local
 // platform; each is built by the tool pulumi-resource-<name>.
@@ -159,6 +165,8 @@ func (b *builder) officialPlugins(ctx context.Context) (bool, error) {
 // could.
 func (b *builder) installPlugin(ctx context.Context, name, version string) bool {
 	fmt.Fprintf(b.out, "pulumi on PATH installs its plugin %s %s\n", name, version)
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "pulumi", "plugin", "install", "resource", name, "v"+version)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(b.out, "it cannot (%v), so the plugins are built from their modules; set %s=true to skip this attempt\n%s\n",

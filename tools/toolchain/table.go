@@ -136,15 +136,15 @@ var tools = []Tool{
 	{
 		Name: "caddy", Module: "github.com/caddyserver/caddy/v2",
 		Packages: []string{"github.com/caddyserver/caddy/v2/cmd/caddy"},
-		LDFlags:  []string{"-X github.com/caddyserver/caddy/v2.CustomVersion=v{version}"}, Minutes: 2,
+		LDFlags:  []string{"-X github.com/caddyserver/caddy/v2.CustomVersion=v{version}"}, Minutes: 1,
 	},
 	{
 		Name: "minio", Module: "github.com/minio/minio",
-		Packages: []string{"github.com/minio/minio"}, Minutes: 4,
+		Packages: []string{"github.com/minio/minio"}, Minutes: 2,
 	},
 	{
 		Name: "cloudnative-pg", Module: "github.com/cloudnative-pg/cloudnative-pg",
-		Packages: []string{"github.com/cloudnative-pg/cloudnative-pg/cmd/manager"}, Minutes: 3,
+		Packages: []string{"github.com/cloudnative-pg/cloudnative-pg/cmd/manager"}, Minutes: 2,
 	},
 	{
 		Name: "pause", Version: "1.0.0", Packages: []string{"."}, Minutes: 0.1,

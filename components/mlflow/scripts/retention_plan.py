@@ -109,7 +109,6 @@ def protected(inventory: Inventory) -> tuple[set[str], set[str]]:
     runs = inventory.registered_runs | {r.id for r in inventory.runs.values() if r.keep or (r.unfinished and r.active)}
     models = inventory.registered_models | {m.id for m in inventory.models.values() if m.keep}
     runs |= {m.run for m in inventory.models.values() if m.id in models and m.run}
-    models |= {m.id for m in inventory.models.values() if m.run in runs}
     return runs, models
 
 

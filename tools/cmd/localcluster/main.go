@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -39,12 +40,19 @@ func main() {
 	if err == nil {
 		return
 	}
-	if status, ok := cluster.ExitStatus(err); ok {
-		os.Exit(status)
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		os.Exit(int(status))
 	}
 	fmt.Fprintln(os.Stderr, "localcluster:", err)
 	os.Exit(1)
 }
+
+// exitStatus is the exit status of the command that exec ran, which has said
+// itself what went wrong.
+type exitStatus int
+
+// Error implements error.
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // run executes one command line.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
@@ -88,7 +96,11 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
 	case command == "load":
 		return c.Load(ctx, rest...)
 	case command == "exec":
-		return c.Exec(ctx, rest, os.Stdin, stdout, stderr)
+		err := c.Exec(ctx, rest, os.Stdin, stdout, stderr)
+		if status, ok := cluster.ExitStatus(err); ok {
+			return exitStatus(status)
+		}
+		return err
 	case len(rest) > 0:
 		return fmt.Errorf("%s takes no argument %q: see localcluster help", command, rest[0])
 	}

@@ -6,9 +6,11 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/files"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
@@ -44,7 +46,11 @@ func diskUse(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	outdated, err := toolchain.Outdated(ctx)
+	programs, err := toolchain.Outdated(ctx)
+	if err != nil {
+		return err
+	}
+	archives, err := images.Outdated(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,9 +62,10 @@ func diskUse(ctx context.Context, out io.Writer) error {
 		what string
 		dirs []string
 	}{
-		{"programs of earlier pins (toolchain clean)", outdated},
+		{"programs and images of earlier pins (toolchain clean)", slices.Concat(programs, archives)},
 		{"programs", []string{filepath.Join(cache, "tools")}},
 		{"images", []string{filepath.Join(cache, "images")}},
+		{"logs", []string{filepath.Join(cache, "logs"), filepath.Join(cache, "pulumi-home", "logs")}},
 		{"local clusters", []string{filepath.Join(cache, "cluster")}},
 		{"Go build cache (go clean -cache)", []string{strings.TrimSpace(string(goCache))}},
 	}

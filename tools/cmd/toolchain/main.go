@@ -8,7 +8,7 @@
 //	go run ./cmd/toolchain images [NAME...] build the local images that are absent and print their archives
 //	go run ./cmd/toolchain env              print shell assignments for the Pulumi CLI, building it if absent
 //	go run ./cmd/toolchain list             print versions, sizes and the disk use of the cache
-//	go run ./cmd/toolchain clean [-all]     remove builds of earlier pins; with -all everything but cluster state
+//	go run ./cmd/toolchain clean [-all]     remove programs and images of earlier pins; with -all everything but cluster state
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
 
@@ -100,5 +101,5 @@ func clean(ctx context.Context, args []string) error {
 	if *all {
 		return toolchain.CleanAll()
 	}
-	return toolchain.Clean(ctx)
+	return errors.Join(toolchain.Clean(ctx), images.Clean(ctx))
 }

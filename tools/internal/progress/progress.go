@@ -27,13 +27,17 @@ type Step struct {
 // Start begins to report on the step. status says how far it is and may be nil;
 // it is called from another goroutine.
 func Start(out io.Writer, name string, status func() string) *Step {
+	return start(out, name, status, Interval)
+}
+
+func start(out io.Writer, name string, status func() string, interval time.Duration) *Step {
 	step := &Step{out: out, name: name, start: time.Now(), status: status, done: make(chan struct{})}
-	step.ended.Go(step.report)
+	step.ended.Go(func() { step.report(interval) })
 	return step
 }
 
-func (s *Step) report() {
-	ticker := time.NewTicker(Interval)
+func (s *Step) report(interval time.Duration) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {

@@ -6,11 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/layout"
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/thread"
 )
 
 // Environment is the environment of every program inside. It is complete: the
@@ -24,21 +24,18 @@ func Environment() []string {
 	}
 }
 
-// enter starts the command from a thread that has joined the namespaces.
-// Joining a mount namespace needs a thread that shares its file system
-// attributes with no other, and there is no way back: the goroutine never
-// unlocks the thread, so that it ends with it.
+// enter starts the command from a thread that has joined the namespaces:
+// joining a mount namespace needs a thread that shares its file system
+// attributes with no other, and there is no way back.
 func enter(ctx context.Context, pid int, c Command) error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		cmd, err := startInside(ctx, pid, c)
-		if err == nil {
+	var err error
+	thread.Run(func() {
+		var cmd *exec.Cmd
+		if cmd, err = startInside(ctx, pid, c); err == nil {
 			err = cmd.Wait()
 		}
-		result <- err
-	}()
-	return <-result
+	})
+	return err
 }
 
 func startInside(ctx context.Context, pid int, c Command) (*exec.Cmd, error) {

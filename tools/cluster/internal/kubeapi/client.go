@@ -78,7 +78,20 @@ func NotFound(err error) bool {
 
 // Ready asks the API server whether it is ready.
 func (c *Client) Ready(ctx context.Context) error {
-	return c.do(ctx, http.MethodGet, "/readyz", "", nil, nil)
+	err := c.do(ctx, http.MethodGet, "/readyz", "", nil, nil)
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		// The answer has a line for every check, [+] or [-].
+		var failing []string
+		for line := range strings.Lines(status.Message) {
+			if name, bad := strings.CutPrefix(line, "[-]"); bad {
+				failing = append(failing, strings.Fields(name)[0])
+			}
+		}
+		if len(failing) > 0 {
+			status.Message = "not ready yet are " + strings.Join(failing, ", ")
+		}
+	}
+	return err
 }
 
 // Get reads the object at a path such as /api/v1/nodes/a into a value.

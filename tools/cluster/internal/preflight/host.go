@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/thread"
 )
 
 // ThisHost returns the machine this program runs on.
@@ -96,22 +97,11 @@ var rules = map[string][]string{
 // probeSet is the ipset that the rules refer to.
 const probeSet = "preflight"
 
-// tryFeatures makes one thread leave for a new network namespace and tries
-// everything there. The thread never comes back to the host's namespace, so it
-// must end: the goroutine does not unlock it.
-func tryFeatures() (map[string]error, error) {
-	type result struct {
-		failed map[string]error
-		err    error
-	}
-	done := make(chan result, 1)
-	go func() {
-		runtime.LockOSThread()
-		failed, err := tryInNewNamespace()
-		done <- result{failed, err}
-	}()
-	r := <-done
-	return r.failed, r.err
+// tryFeatures tries everything in a new network namespace, which ends with the
+// thread that made it.
+func tryFeatures() (failed map[string]error, err error) {
+	thread.Run(func() { failed, err = tryInNewNamespace() })
+	return failed, err
 }
 
 func tryInNewNamespace() (map[string]error, error) {

@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/upstream/kubernetes/internal/ports"
 )
 
 // loadBalancer gives every Service of type LoadBalancer the node's address;
@@ -83,9 +85,9 @@ type balancer struct {
 // reconcile brings every Service's status in line with the assignment. A
 // failed write is logged and repeated with the next change or resync.
 func (b *balancer) reconcile(ctx context.Context, services []*corev1.Service) {
-	refusals := assign(services)
+	refusals := ports.Assign(services)
 	for _, service := range services {
-		if !balanced(service) {
+		if !ports.Balanced(service) {
 			continue
 		}
 		key := service.Namespace + "/" + service.Name

@@ -1,4 +1,5 @@
-package main
+// Package ports decides which Service gets which port of the node.
+package ports
 
 import (
 	"cmp"
@@ -21,16 +22,16 @@ var nodeOwnPorts = map[port]string{
 	{corev1.ProtocolTCP, 10250}: "the kubelet",
 }
 
-// balanced says whether the Service is ours to serve: a Service with a class
+// Balanced says whether the Service is ours to serve: a Service with a class
 // of its own asks for another implementation.
-func balanced(s *corev1.Service) bool {
+func Balanced(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil && s.DeletionTimestamp == nil
 }
 
-// assign gives out the ports, oldest Service first, and returns for each
+// Assign gives out the ports, oldest Service first, and returns for each
 // Service that gets none (by namespace/name) the reason.
-func assign(services []*corev1.Service) map[string]string {
-	ordered := slices.DeleteFunc(slices.Clone(services), func(s *corev1.Service) bool { return !balanced(s) })
+func Assign(services []*corev1.Service) map[string]string {
+	ordered := slices.DeleteFunc(slices.Clone(services), func(s *corev1.Service) bool { return !Balanced(s) })
 	slices.SortFunc(ordered, func(a, b *corev1.Service) int {
 		return cmp.Or(
 			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),

@@ -1,4 +1,4 @@
-package main
+package ports
 
 import (
 	"testing"
@@ -23,31 +23,31 @@ func service(name string, created int64, ports ...int32) *corev1.Service {
 }
 
 func TestAssignGivesAPortToTheOldest(t *testing.T) {
-	refusals := assign([]*corev1.Service{service("new", 2, 443), service("old", 1, 443), service("other", 3, 80)})
+	refusals := Assign([]*corev1.Service{service("new", 2, 443), service("old", 1, 443), service("other", 3, 80)})
 	assert.Equal(t, map[string]string{
 		"ns/new": "port 443/TCP of the node belongs to Service ns/old: choose another port",
 	}, refusals)
 }
 
 func TestAssignOrdersByNameWhenEquallyOld(t *testing.T) {
-	assert.Contains(t, assign([]*corev1.Service{service("b", 1, 443), service("a", 1, 443)}), "ns/b")
+	assert.Contains(t, Assign([]*corev1.Service{service("b", 1, 443), service("a", 1, 443)}), "ns/b")
 }
 
 func TestAssignTakesNothingForARefusedService(t *testing.T) {
-	refusals := assign([]*corev1.Service{service("a", 1, 443), service("b", 2, 443, 80), service("c", 3, 80)})
+	refusals := Assign([]*corev1.Service{service("a", 1, 443), service("b", 2, 443, 80), service("c", 3, 80)})
 	assert.Len(t, refusals, 1)
 	assert.Contains(t, refusals, "ns/b")
 }
 
 func TestAssignKeepsTheNodesOwnPorts(t *testing.T) {
-	refusals := assign([]*corev1.Service{service("api", 1, 6443)})
+	refusals := Assign([]*corev1.Service{service("api", 1, 6443)})
 	assert.Equal(t, "port 6443/TCP of the node belongs to the API server: choose another port", refusals["ns/api"])
 }
 
 func TestAssignSeparatesProtocols(t *testing.T) {
 	udp := service("udp", 2, 443)
 	udp.Spec.Ports[0].Protocol = corev1.ProtocolUDP
-	assert.Empty(t, assign([]*corev1.Service{service("tcp", 1, 443), udp}))
+	assert.Empty(t, Assign([]*corev1.Service{service("tcp", 1, 443), udp}))
 }
 
 func TestAssignIgnoresOtherServices(t *testing.T) {
@@ -55,5 +55,5 @@ func TestAssignIgnoresOtherServices(t *testing.T) {
 	clusterIP.Spec.Type = corev1.ServiceTypeClusterIP
 	classed := service("classed", 1, 443)
 	classed.Spec.LoadBalancerClass = new("example.com/other")
-	assert.Empty(t, assign([]*corev1.Service{clusterIP, classed, service("ours", 2, 443)}))
+	assert.Empty(t, Assign([]*corev1.Service{clusterIP, classed, service("ours", 2, 443)}))
 }

@@ -1,0 +1,63 @@
+# Everything a person types. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help up down demo doctor env test unit python-test e2e bench check fmt docs golden images toolchain list-cache clean-cache
+
+# Flags for up, down, demo, doctor and env, such as:
+#   make up ARGS="--kubeconfig ~/.kube/config --context my-cluster"
+ARGS ?=
+export GOFLAGS ?= -buildvcs=false
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## from this machine to a working, authenticated MLflow on Kubernetes
+	@cd tools && go run ./cmd/platform up $(ARGS)
+
+down: ## remove everything that make up created
+	@cd tools && go run ./cmd/platform down $(ARGS)
+
+demo: ## log the iris example with the real MLflow client
+	@cd tools && go run ./cmd/platform demo $(ARGS)
+
+doctor: ## check MLflow layer by layer from a client's place
+	@cd tools && go run ./cmd/platform doctor $(ARGS)
+
+env: ## print shell assignments: eval "$$(make -s env)"
+	@cd tools && go run ./cmd/platform env $(ARGS)
+
+test: unit graph ## unit, graph, manifest and engine tests; no cluster, no root
+
+unit: ## tests beside the code, of the program and the tools
+	go test ./...
+	cd tools && go test ./...
+
+.PHONY: graph
+graph: ## properties, golden graphs and manifests of every stack variant
+	cd tests && go test ./...
+
+golden: ## accept the changed golden graphs; review the diff
+	cd tests && go test ./... -run Golden -update
+
+e2e: ## the end-to-end run on a real local cluster; Linux, root
+	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/
+
+toolchain: ## build the pinned programs
+	@cd tools && go run ./cmd/toolchain build
+
+images: ## build the local container images
+	@cd tools && go run ./cmd/toolchain images
+
+list-cache: ## what the cache holds, with sizes
+	@cd tools && go run ./cmd/toolchain list
+
+clean-cache: ## remove everything that was built outside the checkout
+	@cd tools && go run ./cmd/toolchain clean -all
+
+fmt: ## format
+	gofmt -w main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests
+
+check: ## formatting and vet of all modules
+	@test -z "$$(gofmt -l main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests)" || { gofmt -l . ; exit 1; }
+	go vet ./...
+	cd tools && go vet ./...
+	cd tests && go vet ./...

@@ -1,0 +1,157 @@
+package netpol_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+)
+
+// tables are the shapes a stack's table can have.
+var tables = map[string]netpol.Args{
+	"in-cluster store": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true},
+	"s3": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", StoreCIDRs: []string{"192.0.2.0/24"}, StorePort: 9000,
+		APIServerCIDRs: []string{"10.96.0.1/32"}, SourceCIDRs: []string{"198.51.100.0/24"}},
+	"controller": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true, ControllerNamespace: "ingress"},
+	"monitoring": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true, MonitoringNamespace: "monitoring"},
+}
+
+// unserved are edges to a port that the workload they end at does not listen
+// on, and edges that name no port or no reason.
+func unserved(edges []netpol.Edge) []string {
+	var bad []string
+	for _, e := range edges {
+		if len(e.Ports) == 0 {
+			bad = append(bad, show(e)+": no port: an empty list allows every port")
+		}
+		if e.Why == "" {
+			bad = append(bad, show(e)+": no reason")
+		}
+		for _, end := range []netpol.Peer{e.From, e.To} {
+			if end.Workload == nil && end.Namespace == "" && len(end.CIDRs) == 0 {
+				bad = append(bad, show(e)+": an empty end allows everybody")
+			}
+			for _, c := range end.CIDRs {
+				if _, err := netip.ParsePrefix(c); err != nil {
+					bad = append(bad, show(e)+": "+c+" is not an address range")
+				}
+			}
+		}
+		for _, p := range e.Ports {
+			if p.Number < 1 || p.Number > 65535 {
+				bad = append(bad, fmt.Sprintf("%s: port %d", show(e), p.Number))
+			}
+			if e.To.Workload != nil && !slices.Contains(e.To.Workload.Ports, p) {
+				bad = append(bad, fmt.Sprintf("%s: %s does not listen on %d", show(e), e.To.Workload.Name, p.Number))
+			}
+		}
+	}
+	return bad
+}
+
+func show(e netpol.Edge) string { return end(e.From) + " -> " + end(e.To) }
+
+func end(p netpol.Peer) string {
+	name := p.Namespace
+	if p.Workload != nil {
+		name += "/" + p.Workload.Name
+	}
+	return name + fmt.Sprint(p.CIDRs)
+}
+
+// sources are who reaches a port of a workload.
+func sources(edges []netpol.Edge, w netpol.Workload, port netpol.Port) []string {
+	var from []string
+	for _, e := range edges {
+		if e.To.Workload != nil && e.To.Namespace == "" && e.To.Workload.Name == w.Name && slices.Contains(e.Ports, port) {
+			from = append(from, end(e.From))
+		}
+	}
+	slices.Sort(from)
+	return from
+}
+
+func TestEveryEdgeEndsAtAServedPort(t *testing.T) {
+	for name, args := range tables {
+		assert.Empty(t, unserved(netpol.Edges(args)), name)
+		assert.Empty(t, unserved(netpol.OperatorEdges(args)), name)
+	}
+}
+
+func TestUnservedEdgesAreFound(t *testing.T) {
+	closed := netpol.Port{Name: "debug", Number: 6060}
+	from, to := netpol.Peer{Workload: &netpol.Gateway}, netpol.Peer{Workload: &netpol.MLflow}
+	for name, e := range map[string]netpol.Edge{
+		"closed port": {From: from, To: to, Ports: []netpol.Port{closed}, Why: "x"},
+		"no port":     {From: from, To: to, Why: "x"},
+		"no reason":   {From: from, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}},
+		"everybody":   {To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"bad range":   {From: netpol.Peer{CIDRs: []string{"everywhere"}}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"no number":   {From: from, To: netpol.Peer{CIDRs: []string{"192.0.2.0/24"}}, Ports: []netpol.Port{{Name: "s3"}}, Why: "x"},
+	} {
+		assert.Len(t, unserved([]netpol.Edge{e}), 1, name)
+	}
+}
+
+// TestWhoReachesWhat is the table once more, from the side of the ports: a new
+// edge must be written here too.
+func TestWhoReachesWhat(t *testing.T) {
+	want := map[string]map[string][]string{
+		"in-cluster store": {
+			"gateway:8443": {"/mlflow-retention[]", "[0.0.0.0/0 ::/0]"},
+			"gateway:8080": nil, "gateway:9180": nil,
+			"mlflow:5000":     {"/gateway[]"},
+			"postgresql:5432": {"/database-backup[]", "/mlflow-migration[]", "/mlflow-retention[]", "/mlflow[]", "/postgresql[]"},
+			"postgresql:8000": {"/postgresql[]", "cnpg-system/cloudnative-pg[]"},
+			"postgresql:9187": nil,
+			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow-retention[]", "/mlflow[]"},
+		},
+		"s3":         {"gateway:8443": {"/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
+		"controller": {"gateway:8080": {"ingress[]"}, "mlflow:5000": {"/gateway[]"}},
+		"monitoring": {"gateway:9180": {"monitoring[]"}, "postgresql:9187": {"monitoring[]"}, "mlflow:5000": {"/gateway[]"}},
+	}
+	for name, ports := range want {
+		edges := netpol.Edges(tables[name])
+		for _, w := range []netpol.Workload{netpol.Gateway, netpol.MLflow, netpol.Database, netpol.ObjectStore} {
+			for _, p := range w.Ports {
+				key := fmt.Sprintf("%s:%d", w.Name, p.Number)
+				if from, listed := ports[key]; listed {
+					assert.Equal(t, from, sources(edges, w, p), "%s: who reaches %s", name, key)
+				}
+			}
+		}
+	}
+}
+
+// others are who reaches MLflow besides the gateway.
+func others(edges []netpol.Edge) []string {
+	return slices.DeleteFunc(sources(edges, netpol.MLflow, netpol.MLflowHTTP), func(s string) bool { return s == "/gateway[]" })
+}
+
+func TestNothingBypassesTheGateway(t *testing.T) {
+	for name, args := range tables {
+		edges := netpol.Edges(args)
+		assert.Empty(t, others(edges), name)
+		bypass := netpol.Edge{From: netpol.Peer{Workload: &netpol.Retention}, To: netpol.Peer{Workload: &netpol.MLflow}, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"}
+		assert.NotEmpty(t, others(append(edges, bypass)), "%s: a bypass is found", name)
+	}
+}
+
+func TestDefaultsWithoutAddresses(t *testing.T) {
+	anywhere := []string{"0.0.0.0/0", "::/0"}
+	for _, e := range netpol.OperatorEdges(netpol.Args{Namespace: "mlflow"}) {
+		if e.From.Workload != nil && e.To.Workload == nil {
+			assert.Equal(t, anywhere, e.To.CIDRs, "without addresses of the API server every address is open, on its ports only")
+			assert.Equal(t, []netpol.Port{{Name: "https", Number: 443}, {Name: "https-alt", Number: 6443}}, e.Ports)
+		}
+	}
+	for _, e := range netpol.OperatorEdges(netpol.Args{Namespace: "mlflow", APIServerCIDRs: []string{"10.96.0.1/32"}}) {
+		if e.From.Workload != nil && e.To.Workload == nil {
+			assert.Equal(t, []string{"10.96.0.1/32"}, e.To.CIDRs)
+		}
+	}
+}

@@ -1,0 +1,344 @@
+package settings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+)
+
+// invalid is a configuration and everything the user is told about it.
+type invalid struct {
+	name    string
+	base    func() config
+	changes config
+	drop    []string
+	plain   []string
+	want    []string
+}
+
+const (
+	topLevel = "artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, namespace, " +
+		"platform, profile, protect, region, s3AccessKeyId, s3SecretAccessKey, tags, tlsPrivateKey"
+	wantLabel = "lower-case letters, digits and -, at most 63, starting and ending with a letter or digit"
+	wantCron  = "a cron schedule such as 17 2 * * *"
+	wantSum   = "(2 replicas + 1 surge) x (2 parent + 1 workers x 3 engines x (4 pool + 4 overflow)) + 10 jobs + 7 reserved = 95"
+)
+
+// structure are mistakes in the shape of the configuration.
+var structure = []invalid{
+	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
+	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
+		"cluster.kontext is not a setting; want one of apiServerCIDRs, context, kubeconfig, mode, nodes"}},
+	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
+		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
+	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
+		"auth.Users is not a setting; want one of mode, users"}},
+	{name: "key given twice", changes: config{"auth": `{"mode": "basic", "mode": "basic"}`}, want: []string{
+		`auth: duplicate field "mode"`}},
+	{name: "text for a number", changes: config{"mlflow": `{"replicas": "two"}`}, want: []string{
+		"mlflow.replicas is a string; want a whole number"}},
+	{name: "fraction for a number", changes: config{"mlflow": `{"replicas": 1.5}`}, want: []string{
+		"mlflow.replicas is a number 1.5; want a whole number"}},
+	{name: "number for text", changes: config{"mlflow": `{"version": 3.17}`}, want: []string{
+		"mlflow.version is a number; want a string"}},
+	{name: "text for a list", changes: config{"auth": `{"users": "admin"}`}, want: []string{
+		"auth.users is a string; want a list"}},
+	{name: "text for a switch", changes: config{"database": `{"installOperator": "yes"}`}, want: []string{
+		"database.installOperator is a string; want true or false"}},
+	{name: "switch that is no JSON", changes: config{"protect": "yes"}, want: []string{
+		`protect is "yes"; want true or false`}},
+	{name: "text for an object", changes: config{"tags": "team=ml"}, want: []string{`tags is "team=ml"; want an object`}},
+	{name: "list for an object", changes: config{"tags": "[]"}, want: []string{"tags is a array; want an object"}},
+	{name: "object cut short", changes: config{"budget": `{"enabled": false`}, want: []string{
+		`budget is "{\"enabled\": false"; want an object`}},
+}
+
+// secrets are mistakes with encrypted values.
+var secrets = []invalid{
+	{name: "secret in plain text", base: production, plain: []string{"s3SecretAccessKey"}, want: []string{
+		"s3SecretAccessKey is stored in plain text; set it again with: pulumi config set --secret s3SecretAccessKey",
+		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
+	{name: "TLS key in plain text", changes: config{"tlsPrivateKey": "k"}, plain: []string{"tlsPrivateKey"}, want: []string{
+		"tlsPrivateKey is stored in plain text; set it again with: pulumi config set --secret tlsPrivateKey"}},
+	{name: "missing S3 credentials", base: production, drop: []string{"s3AccessKeyId", "s3SecretAccessKey"}, want: []string{
+		"s3AccessKeyId is required with artifacts.store s3; set it with: pulumi config set --secret s3AccessKeyId",
+		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
+	{name: "password hashes that are no object", changes: config{"authPasswordHashes": "admin:$2y$10$abc"}, want: []string{
+		`authPasswordHashes is not a JSON object of strings; want {"user": "$2y$10$..."}`}},
+	{name: "password instead of a hash", changes: config{"authPasswordHashes": `{"admin": "hunter2"}`}, want: []string{
+		"authPasswordHashes.admin is [secret]; want a bcrypt hash of cost 10 to 12"}},
+}
+
+// place are mistakes about where the stack runs.
+var place = []invalid{
+	{name: "no platform", drop: []string{"platform"}, want: []string{
+		"platform is required (kubernetes); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE"}},
+	{name: "unknown platform", changes: config{"platform": "openshift"}, want: []string{`platform is "openshift"; want kubernetes`}},
+	{name: "platform of a later release", changes: config{"platform": "gcp"}, want: []string{
+		`platform is "gcp"; this release runs on kubernetes only: create the cluster yourself and set platform to kubernetes`}},
+	{name: "unknown profile", base: production, changes: config{"profile": "staging"}, want: []string{
+		`profile is "staging"; want dev or production`}},
+	{name: "namespace that is no label", changes: config{"namespace": "ML_flow"}, want: []string{
+		`namespace is "ML_flow"; want ` + wantLabel}},
+	{name: "namespace too long", changes: config{"namespace": strings.Repeat("a", 64)}, want: []string{
+		`namespace is "` + strings.Repeat("a", 64) + `"; want ` + wantLabel}},
+	{name: "somebody else's namespace", changes: config{"namespace": "kube-system"}, want: []string{
+		`namespace is "kube-system"; want a namespace of its own`}},
+	{name: "the operator's namespace", changes: config{"namespace": "cnpg-system"}, want: []string{
+		`namespace is "cnpg-system"; want a namespace of its own`}},
+	{name: "managed cluster", changes: config{"cluster": `{"mode": "managed", "context": "c"}`}, want: []string{
+		`cluster.mode is "managed"; want existing on platform kubernetes`}},
+	{name: "no context", drop: []string{"cluster"}, want: []string{
+		"cluster.context is required on platform kubernetes, so that no other cluster is used by accident; " +
+			"set it with: pulumi config set --path 'mlflow-platform:cluster.context' VALUE"}},
+	{name: "nodes that are not ours", changes: config{"cluster": `{"context": "c", "nodes": {"max": 3}}`}, want: []string{
+		"cluster.nodes is { 0 0 3}; want nothing on platform kubernetes: its nodes are not ours"}},
+	{name: "address for a range", changes: config{"cluster": `{"context": "c", "apiServerCIDRs": ["10.0.0.1"]}`}, want: []string{
+		`cluster.apiServerCIDRs is "10.0.0.1"; want an address range such as 10.0.0.0/16`}},
+	{name: "range with host bits", changes: config{"cluster": `{"context": "c", "apiServerCIDRs": ["10.0.0.1/16"]}`}, want: []string{
+		`cluster.apiServerCIDRs is "10.0.0.1/16"; want an address range such as 10.0.0.0/16`}},
+	{name: "region without a cloud", changes: config{"region": "eu-central-1"}, want: []string{
+		`region is "eu-central-1"; want nothing on platform kubernetes`}},
+	{name: "budget without a bill", changes: config{"budget": `{"enabled": true}`}, want: []string{
+		"budget.enabled is true; want false on platform kubernetes: there is no cloud bill to watch"}},
+}
+
+// database are mistakes about PostgreSQL.
+var database = []invalid{
+	{name: "managed database", changes: config{"database": `{"mode": "managed"}`}, want: []string{
+		`database.mode is "managed"; want inCluster on platform kubernetes`}},
+	{name: "two instances", changes: config{"database": `{"instances": 2}`}, want: []string{
+		"database.instances is 2; want 1, or 3 for a primary and two replicas"}},
+	{name: "one instance in production", base: production, changes: config{"database": `{"instances": 1}`}, want: []string{
+		"database.instances is 1; want 3 in profile production"}},
+	{name: "no storage", changes: config{"database": `{"storageGiB": 0}`}, want: []string{
+		"database.storageGiB is 0; want at least 1"}},
+	{name: "the 20 connections of tutorials", changes: config{"database": `{"maxConnections": 20}`}, want: []string{
+		"database.maxConnections is 20; want at least " + wantSum}},
+	{name: "memory limit below the request", changes: config{"database": `{"resources": {"memoryRequest": "4Gi", "memoryLimit": "2Gi"}}`}, want: []string{
+		`database.resources.memoryLimit is "2Gi"; want at least the request, 4Gi`}},
+	{name: "quantities that are none", changes: config{"database": `{"resources": {"cpuRequest": "lots", "memoryRequest": "", "memoryLimit": "-1Gi"}}`}, want: []string{
+		`database.resources.cpuRequest is "lots"; want a quantity such as 500m`,
+		`database.resources.memoryRequest is ""; want a quantity such as 2Gi`,
+		`database.resources.memoryLimit is "-1Gi"; want a quantity such as 4Gi`}},
+	{name: "backup schedule", changes: config{"database": `{"backup": {"schedule": "daily"}}`}, want: []string{
+		`database.backup.schedule is "daily"; want ` + wantCron}},
+	{name: "backup kept for no time", changes: config{"database": `{"backup": {"retentionDays": 0}}`}, want: []string{
+		"database.backup.retentionDays is 0; want at least 1"}},
+	{name: "production without backup", base: production, changes: config{"database": `{"backup": {"enabled": false}}`}, want: []string{
+		"database.backup.enabled is false; want true in profile production"}},
+}
+
+// artifacts are mistakes about the bucket.
+var artifacts = []invalid{
+	{name: "unknown store", changes: config{"artifacts": `{"store": "gcs"}`}, want: []string{
+		`artifacts.store is "gcs"; want inCluster or s3`}},
+	{name: "in-cluster store in production", base: production, changes: config{"artifacts": `{"store": "inCluster"}`}, want: []string{
+		`artifacts.store is "inCluster"; want s3 in profile production: the in-cluster store has one copy of the data`}},
+	{name: "in-cluster store with an endpoint", changes: config{"artifacts": `{"store": "inCluster", "endpoint": "https://s3"}`}, want: []string{
+		`artifacts.endpoint is "https://s3"; want nothing with store inCluster`}},
+	{name: "in-cluster store with a transition", changes: config{"artifacts": `{"store": "inCluster", "transitionDays": 30}`}, want: []string{
+		"artifacts.transitionDays is 30; want 0 with store inCluster: it has one storage class"}},
+	{name: "in-cluster store without storage", changes: config{"artifacts": `{"store": "inCluster", "storageGiB": 0}`}, want: []string{
+		"artifacts.storageGiB is 0; want at least 1"}},
+	{name: "endpoint without TLS", base: production, changes: config{"artifacts": `{"endpoint": "http://s3", "cidrs": ["192.0.2.0/24"]}`}, want: []string{
+		`artifacts.endpoint is "http://s3"; want an https URL with store s3`}},
+	{name: "endpoint without addresses", base: production, changes: config{"artifacts": `{"endpoint": "https://s3"}`}, want: []string{
+		"artifacts.cidrs is []; want the addresses of the endpoint with store s3: egress goes nowhere else"}},
+	{name: "endpoint with a name for an address", base: production, changes: config{"artifacts": `{"endpoint": "https://s3", "cidrs": ["s3"]}`}, want: []string{
+		`artifacts.cidrs is "s3"; want an address range such as 10.0.0.0/16`}},
+	{name: "authority that is no certificate", changes: config{"artifacts": `{"store": "inCluster", "caCertificate": "trust me"}`}, want: []string{
+		`artifacts.caCertificate is "not PEM"; want a PEM certificate bundle`}},
+	{name: "bucket name", changes: config{"artifacts": `{"store": "inCluster", "bucket": "My.Bucket"}`}, want: []string{
+		`artifacts.bucket is "My.Bucket"; want 3 to 63 lower-case letters, digits and -, starting and ending with a letter or digit`}},
+	{name: "object ages", base: production, changes: config{"artifacts": `{"endpoint": "https://s3", "cidrs": ["192.0.2.0/24"],
+		"noncurrentDays": 0, "abortUploadDays": 0, "transitionDays": 7, "maxUploadMiB": 0}`}, want: []string{
+		"artifacts.noncurrentDays is 0; want at least 1",
+		"artifacts.abortUploadDays is 0; want at least 1",
+		"artifacts.transitionDays is 7; want 0, or at least 30 (cheap classes bill 30 days)",
+		"artifacts.maxUploadMiB is 0; want at least 1"}},
+}
+
+// server are mistakes about MLflow.
+var server = []invalid{
+	{name: "the seeds' version", changes: config{"mlflow": `{"version": "3.3.2"}`}, want: []string{
+		`mlflow.version is "3.3.2"; want 3.11.0 or later`}},
+	{name: "no version", changes: config{"mlflow": `{"version": "latest"}`}, want: []string{
+		`mlflow.version is "latest"; want 3.11.0 or later`}},
+	{name: "no replicas", changes: config{"mlflow": `{"replicas": 0}`}, want: []string{"mlflow.replicas is 0; want at least 1"}},
+	{name: "one replica in production", base: production, changes: config{"mlflow": `{"replicas": 1}`}, want: []string{
+		"mlflow.replicas is 1; want at least 2 in profile production"}},
+	{name: "more pods than connections", changes: config{"mlflow": `{"replicas": 3}`}, want: []string{
+		"database.maxConnections is 100; want at least " +
+			"(3 replicas + 1 surge) x (2 parent + 1 workers x 3 engines x (4 pool + 4 overflow)) + 10 jobs + 7 reserved = 121"}},
+	{name: "no workers", changes: config{"mlflow": `{"workers": 0}`}, want: []string{"mlflow.workers is 0; want 1 to 16"}},
+	{name: "overflow that MLflow ignores", changes: config{"mlflow": `{"maxOverflow": 0}`}, want: []string{
+		"mlflow.maxOverflow is 0; want at least 1: MLflow ignores 0 and opens 10 more"}},
+	{name: "no pool", changes: config{"mlflow": `{"poolSize": 0}`}, want: []string{"mlflow.poolSize is 0; want at least 1"}},
+	{name: "no scratch space", changes: config{"mlflow": `{"tmpGiB": 0}`}, want: []string{"mlflow.tmpGiB is 0; want at least 1"}},
+	{name: "memory", changes: config{"mlflow": `{"resources": {"memoryLimit": "1Gi"}}`}, want: []string{
+		`mlflow.resources.memoryLimit is "1Gi"; want at least the request, 2Gi`}},
+	{name: "retention", changes: config{"mlflow": `{"retention": {"schedule": "x", "days": 0, "trashDays": 0, "maxDeletions": 0}}`}, want: []string{
+		`mlflow.retention.schedule is "x"; want ` + wantCron,
+		"mlflow.retention.days is 0; want at least 1",
+		"mlflow.retention.trashDays is 0; want at least 1",
+		"mlflow.retention.maxDeletions is 0; want at least 1"}},
+}
+
+// entry are mistakes about the way in.
+var entry = []invalid{
+	{name: "unknown login", changes: config{"auth": `{"mode": "oidc"}`}, want: []string{
+		`auth.mode is "oidc"; want basic, or none in profile dev`}},
+	{name: "no login in production", base: production, changes: config{"auth": `{"mode": "none"}`}, want: []string{
+		`auth.mode is "none"; want basic in profile production`}},
+	{name: "nobody", changes: config{"auth": `{"users": []}`}, want: []string{
+		"auth.users is []; want at least one user with auth.mode basic"}},
+	{name: "user with a colon", changes: config{"auth": `{"users": ["a:b"]}`}, want: []string{
+		`auth.users is "a:b"; want lower-case letters, digits and -._@, at most 63`}},
+	{name: "user twice", changes: config{"auth": `{"users": ["a", "a"]}`}, want: []string{`auth.users is "a"; want every user once`}},
+	{name: "the job's user", changes: config{"auth": `{"users": ["mlflow-retention"]}`}, want: []string{
+		`auth.users is "mlflow-retention"; want another name: the platform's own job uses it`}},
+	{name: "no host", drop: []string{"exposure"}, want: []string{
+		"exposure.host is required unless exposure.mode is none; set it with: pulumi config set --path 'mlflow-platform:exposure.host' VALUE"}},
+	{name: "URL for a host", changes: config{"exposure": `{"host": "https://mlflow.example.com"}`}, want: []string{
+		`exposure.host is "https://mlflow.example.com"; want a DNS name without scheme or port`}},
+	{name: "port", changes: config{"exposure": `{"host": "a.b", "port": 70000}`}, want: []string{"exposure.port is 70000; want 1 to 65535"}},
+	{name: "unknown exposure", changes: config{"exposure": `{"mode": "nodePort", "host": "a.b"}`}, want: []string{
+		`exposure.mode is "nodePort"; want loadBalancer, ingress, gateway, none`}},
+	{name: "ingress without its controller", changes: config{"exposure": `{"mode": "ingress", "host": "a.b"}`}, want: []string{
+		"exposure.controllerNamespace is required with exposure.mode ingress; " +
+			"set it with: pulumi config set --path 'mlflow-platform:exposure.controllerNamespace' VALUE"}},
+	{name: "sources behind a controller", changes: config{"exposure": `{"mode": "ingress", "host": "a.b", "controllerNamespace": "i", "sourceCIDRs": ["192.0.2.0/24"]}`}, want: []string{
+		"exposure.sourceCIDRs is [192.0.2.0/24]; want nothing with exposure.mode ingress: limit sources at the controller"}},
+	{name: "class without ingress", changes: config{"exposure": `{"host": "a.b", "ingressClass": "nginx"}`}, want: []string{
+		`exposure.ingressClass is "nginx"; want nothing unless exposure.mode is ingress`}},
+	{name: "gateway without a parent", changes: config{"exposure": `{"mode": "gateway", "host": "a.b", "controllerNamespace": "i", "parentGateway": "public"}`}, want: []string{
+		`exposure.parentGateway is "public"; want namespace/name of a Gateway`}},
+	{name: "unknown TLS", changes: config{"exposure": `{"host": "a.b", "tls": {"source": "acme"}}`}, want: []string{
+		`exposure.tls.source is "acme"; want generated or config`}},
+	{name: "certificate that is not used", changes: config{"exposure": `{"host": "a.b", "tls": {"certificate": "c"}}`}, want: []string{
+		`exposure.tls.certificate is "set"; want nothing with exposure.tls.source generated`}},
+	{name: "certificate and key missing", changes: config{"exposure": `{"host": "a.b", "tls": {"source": "config"}}`}, want: []string{
+		"tlsPrivateKey is required with exposure.tls.source config; set it with: pulumi config set --secret tlsPrivateKey",
+		`exposure.tls.certificate is "not PEM"; want a PEM certificate chain`}},
+	{name: "local images in production", base: production, changes: config{"images": `{"source": "local"}`}, want: []string{
+		`images.source is "local"; want upstream in profile production`}},
+	{name: "unknown images", changes: config{"images": `{"source": "mirror"}`}, want: []string{
+		`images.source is "mirror"; want upstream or local`}},
+	{name: "mirror of local images", changes: config{"images": `{"source": "local", "registry": "r.example.com"}`}, want: []string{
+		`images.registry is "r.example.com"; want nothing with images.source local`}},
+	{name: "image without a tag", changes: config{"images": `{"mlflow": "registry.example.com:5000/mlflow"}`}, want: []string{
+		`images.mlflow is "registry.example.com:5000/mlflow"; want a reference with an exact tag or digest`}},
+	{name: "latest image", changes: config{"images": `{"mlflow": "mlflow:latest"}`}, want: []string{
+		`images.mlflow is "mlflow:latest"; want a reference with an exact tag or digest`}},
+}
+
+// several are configurations with mistakes in many places.
+var several = []invalid{
+	{name: "everything at once", changes: config{
+		"clutser": "{}", "namespace": "UP", "mlflow": `{"replicas": "two", "version": "2.0.0"}`,
+		"auth": `{"mode": "none", "users": ["A"]}`, "protect": "maybe", "database": `{"instances": 2}`,
+	}, want: []string{
+		"clutser is not a setting; want one of " + topLevel,
+		"mlflow.replicas is a string; want a whole number",
+		`protect is "maybe"; want true or false`,
+		`namespace is "UP"; want ` + wantLabel,
+		"database.instances is 2; want 1, or 3 for a primary and two replicas",
+		`mlflow.version is "2.0.0"; want 3.11.0 or later`,
+		`auth.users is "A"; want lower-case letters, digits and -._@, at most 63`,
+	}},
+	{name: "an empty stack", drop: []string{"platform", "profile", "cluster", "artifacts", "exposure"}, want: []string{
+		"platform is required (kubernetes); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",
+		`profile is ""; want dev or production`,
+		`artifacts.endpoint is ""; want an https URL with store s3`,
+		"artifacts.cidrs is []; want the addresses of the endpoint with store s3: egress goes nowhere else",
+		"s3AccessKeyId is required with artifacts.store s3; set it with: pulumi config set --secret s3AccessKeyId",
+		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey",
+		"exposure.host is required unless exposure.mode is none; set it with: pulumi config set --path 'mlflow-platform:exposure.host' VALUE",
+	}},
+}
+
+func TestInvalidConfigurations(t *testing.T) {
+	tables := map[string][]invalid{
+		"structure": structure, "secrets": secrets, "place": place, "database": database,
+		"artifacts": artifacts, "server": server, "entry": entry, "several": several,
+	}
+	count := 0
+	for table, cases := range tables {
+		for _, c := range cases {
+			count++
+			t.Run(table+"/"+c.name, func(t *testing.T) {
+				base := valid
+				if c.base != nil {
+					base = c.base
+				}
+				s, err := load(base().with(c.changes).without(c.drop...), c.plain...)
+				assert.Nil(t, s)
+				var problems settings.Problems
+				require.ErrorAs(t, err, &problems)
+				assert.Equal(t, c.want, []string(problems))
+			})
+		}
+	}
+	assert.GreaterOrEqual(t, count, 45)
+}
+
+func TestAllProblemsAreOneMessage(t *testing.T) {
+	_, err := load(valid().with(config{"namespace": "UP", "protect": "maybe"}))
+	assert.EqualError(t, err, "the configuration has 2 problem(s); nothing was changed:\n"+
+		`  protect is "maybe"; want true or false`+"\n"+
+		`  namespace is "UP"; want `+wantLabel)
+}
+
+func TestPasswordHashes(t *testing.T) {
+	hashes := func(user string, cost int) config {
+		return valid().with(config{"authPasswordHashes": object(t, map[string]any{user: hash(t, cost)})})
+	}
+	_, err := load(hashes("admin", 10))
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		config config
+		want   string
+	}{
+		"too cheap": {hashes("admin", 9), "authPasswordHashes.admin is [secret]; want a bcrypt hash of cost 10 to 12"},
+		"too slow":  {hashes("admin", 13), "authPasswordHashes.admin is [secret]; want a bcrypt hash of cost 10 to 12"},
+		"nobody":    {hashes("bob", 10), "authPasswordHashes.bob is [secret]; want a user of auth.users"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(c.config)
+			assert.Equal(t, settings.Problems{c.want}, err)
+		})
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	cert, key := certificate(t, "mlflow.example.com")
+	_, otherKey := certificate(t, "mlflow.example.com")
+	with := func(host, cert, key string) config {
+		return valid().with(config{"tlsPrivateKey": key, "exposure": object(t, map[string]any{
+			"host": host, "tls": map[string]any{"source": "config", "certificate": cert},
+		})})
+	}
+	_, err := load(with("mlflow.example.com", cert, key))
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		config config
+		want   string
+	}{
+		"another host": {with("other.example.com", cert, key),
+			`exposure.tls.certificate is "for mlflow.example.com"; want one for other.example.com`},
+		"another key": {with("mlflow.example.com", cert, otherKey),
+			"tlsPrivateKey is [secret]; want the key of exposure.tls.certificate"},
+		"a key for a certificate": {with("mlflow.example.com", key, key),
+			`exposure.tls.certificate is "not a certificate"; want a PEM certificate chain`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(c.config)
+			assert.Equal(t, settings.Problems{c.want}, err)
+		})
+	}
+}

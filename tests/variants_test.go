@@ -1,0 +1,224 @@
+package tests
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+	"github.com/mlflow-platform/mlflow-platform/tests/graph"
+)
+
+// The secrets of the variants' configuration.
+const (
+	canaryID   = graph.Canary + "access-key-id"
+	canaryKey  = graph.Canary + "secret-access-key"
+	canaryHash = "$2a$10$" + "c4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4r"
+)
+
+// variant is one shape a stack can have.
+type variant struct {
+	name string
+	// values are the configuration's keys without the project.
+	values map[string]any
+	// secrets are the keys among them that are stored encrypted.
+	secrets []string
+	// protected is true where the stack asks for protection.
+	protected bool
+}
+
+// variants are all shapes that the properties hold for.
+func variants(t *testing.T) []variant {
+	t.Helper()
+	cert, key := certificate(t)
+	onPremises := func(changes map[string]any) map[string]any {
+		values := map[string]any{
+			"platform": "kubernetes", "profile": "production", "protect": true,
+			"cluster": map[string]any{"context": "production", "apiServerCIDRs": []string{"192.0.2.10/32", "10.96.0.1/32"}},
+			"artifacts": map[string]any{
+				"store": "s3", "endpoint": "https://s3.example.com:9000", "region": "eu-central-1", "cidrs": []string{"198.51.100.0/24"},
+				"transitionDays": 60,
+			},
+			"s3AccessKeyId": canaryID, "s3SecretAccessKey": canaryKey,
+			"exposure": map[string]any{"mode": "loadBalancer", "host": "mlflow.example.com"},
+		}
+		maps.Copy(values, changes)
+		return values
+	}
+	store := []string{"s3AccessKeyId", "s3SecretAccessKey"}
+	return []variant{
+		{name: "local", values: stackFile(t, "local")},
+		{name: "production", protected: true, secrets: append([]string{"tlsPrivateKey"}, store...), values: onPremises(map[string]any{
+			"tags": map[string]any{"environment": "production", "team": "ml"},
+			"exposure": map[string]any{
+				"mode": "ingress", "host": "mlflow.example.com", "ingressClass": "nginx", "controllerNamespace": "ingress-nginx",
+				"annotations": map[string]any{"nginx.ingress.kubernetes.io/proxy-body-size": "0"},
+				"tls":         map[string]any{"source": "config", "certificate": cert},
+			},
+			"tlsPrivateKey": key,
+			"auth":          map[string]any{"users": []string{"alice", "training"}},
+			"mlflow":        map[string]any{"replicas": 3},
+			"database":      map[string]any{"maxConnections": 300, "storageClass": "fast"},
+		})},
+		{name: "gateway-api", protected: true, secrets: store, values: onPremises(map[string]any{
+			"exposure": map[string]any{
+				"mode": "gateway", "host": "mlflow.example.com", "parentGateway": "envoy/public", "controllerNamespace": "envoy",
+			},
+			"images": map[string]any{"registry": "registry.example.com/mirror", "pullSecrets": []string{"mirror"}},
+		})},
+		{name: "no-login", values: map[string]any{
+			"platform": "kubernetes", "profile": "dev", "protect": false, "cluster": map[string]any{"context": "sandbox"},
+			"artifacts": map[string]any{"store": "inCluster"}, "exposure": map[string]any{"mode": "none"},
+			"auth": map[string]any{"mode": "none", "users": []string{}}, "mlflow": map[string]any{"replicas": 1},
+		}},
+		{name: "own-passwords", protected: true, secrets: append([]string{"authPasswordHashes"}, store...), values: onPremises(map[string]any{
+			"auth":               map[string]any{"users": []string{"alice", "bob"}},
+			"authPasswordHashes": `{"alice": "` + canaryHash + `"}`,
+			"exposure":           map[string]any{"mode": "loadBalancer", "host": "mlflow.example.com", "sourceCIDRs": []string{"203.0.113.0/24"}},
+		})},
+		{name: "own-operator", protected: true, secrets: store, values: onPremises(map[string]any{
+			"database":  map[string]any{"installOperator": false},
+			"namespace": "ml-platform",
+			"images":    map[string]any{"mlflow": "registry.example.com/our-mlflow:3.17.2-1"},
+		})},
+	}
+}
+
+// secretValues are what must show nowhere.
+func (v variant) secretValues() []string {
+	all := []string{graph.Canary, canaryHash}
+	if key, ok := v.values["tlsPrivateKey"].(string); ok {
+		all = append(all, strings.Split(key, "\n")[1])
+	}
+	return all
+}
+
+// config is the configuration the way the engine hands it over.
+func (v variant) config(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for k, value := range v.values {
+		text, ok := value.(string)
+		if !ok {
+			raw, err := json.Marshal(value)
+			require.NoError(t, err)
+			text = string(raw)
+		}
+		out[settings.Project+":"+k] = text
+	}
+	return out
+}
+
+// run is a run of the program with the variant's configuration.
+func (v variant) run(t *testing.T) graph.Run {
+	t.Helper()
+	r := graph.Run{Project: settings.Project, Stack: v.name, Config: v.config(t)}
+	for _, k := range v.secrets {
+		r.SecretKeys = append(r.SecretKeys, settings.Project+":"+k)
+	}
+	return r
+}
+
+// recorded are the graphs of updates, each made once and only read by tests.
+var recorded sync.Map
+
+// update records an update of the variant, with the stack's outputs.
+func (v variant) update(t *testing.T) *graph.Graph {
+	t.Helper()
+	r := v.run(t)
+	once, _ := recorded.LoadOrStore(v.name, sync.OnceValues(func() (*graph.Graph, error) {
+		g, err := graph.Record(r, &stacks.Program{})
+		if err != nil {
+			return nil, err
+		}
+		withOutputs, err := outputs(r)
+		g.Outputs = withOutputs.Outputs
+		return g, err
+	}))
+	g, err := once.(func() (*graph.Graph, error))()
+	require.NoError(t, err)
+	return g
+}
+
+// outputs records a run of the stack without the program around it, which
+// keeps the outputs to itself.
+func outputs(r graph.Run) (*graph.Graph, error) {
+	return graph.RecordOutputs(r, func(ctx *pulumi.Context) (*stacks.Outputs, error) {
+		s, err := settings.Load(ctx.Stack(), r.Config, r.SecretKeys)
+		if err != nil {
+			return nil, err
+		}
+		return stacks.Build(ctx, s)
+	})
+}
+
+// eachVariant runs a test for every variant.
+func eachVariant(t *testing.T, test func(*testing.T, variant)) {
+	t.Helper()
+	for _, v := range variants(t) {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, v)
+		})
+	}
+}
+
+// find is the variant of a name.
+func find(t *testing.T, name string) variant {
+	t.Helper()
+	all := variants(t)
+	i := slices.IndexFunc(all, func(v variant) bool { return v.name == name })
+	require.GreaterOrEqual(t, i, 0, "no variant %s", name)
+	return all[i]
+}
+
+// stackFile reads the configuration of a Pulumi.<stack>.yaml of the repository.
+func stackFile(t *testing.T, name string) map[string]any {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "Pulumi."+name+".yaml"))
+	require.NoError(t, err)
+	var file struct {
+		Config map[string]any `json:"config"`
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &file))
+	values := map[string]any{}
+	for k, v := range file.Config {
+		if key, ok := strings.CutPrefix(k, settings.Project+":"); ok {
+			values[key] = v
+		}
+	}
+	return values
+}
+
+// certificate is the same in every run: a fixed seed, and Ed25519 signs without
+// chance.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private := ed25519.NewKeyFromSeed([]byte("a seed of exactly thirty-two b.."))
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mlflow.example.com"}, DNSNames: []string{"mlflow.example.com"},
+		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	der, err := x509.CreateCertificate(nil, template, template, private.Public(), private)
+	require.NoError(t, err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
+)
+
+// demo logs the iris example with the real client, in a virtual environment of
+// pinned packages.
+func demo(ctx context.Context, e *environment) error {
+	python, err := e.python(ctx)
+	if err != nil {
+		return err
+	}
+	return e.script(ctx, python, "demo.py")
+}
+
+// doctor needs nothing but Python.
+func doctor(ctx context.Context, e *environment) error {
+	return e.script(ctx, "python3", "doctor.py")
+}
+
+// script runs one of tools/client with the client's variables; the password
+// goes through the environment.
+func (e *environment) script(ctx context.Context, python, name string) error {
+	if err := e.prepare(ctx); err != nil {
+		return err
+	}
+	vars, err := e.client(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, python, filepath.Join(e.root, "tools", "client", name))
+	cmd.Env = append(os.Environ(), vars...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// python is the interpreter of the client's virtual environment, which is made
+// once for each version of its requirements.
+func (e *environment) python(ctx context.Context) (string, error) {
+	requirements := filepath.Join(e.root, "tools", "client", "requirements.txt")
+	text, err := os.ReadFile(requirements)
+	if err != nil {
+		return "", fmt.Errorf("reading the client's requirements: %w", err)
+	}
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	dir := filepath.Join(cache, "client", hex.EncodeToString(sum[:6]))
+	python := filepath.Join(dir, "bin", "python3")
+	if exists(filepath.Join(dir, "ready")) {
+		return python, nil
+	}
+	fmt.Fprintf(e.out, "installing the MLflow client into %s (first time only, a minute or two)\n", dir)
+	for _, args := range [][]string{
+		{"python3", "-m", "venv", "--clear", dir},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements},
+	} {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Stdout, cmd.Stderr = e.out, e.out
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("installing the client: %s: %w; on Debian it needs python3-venv", strings.Join(args, " "), err)
+		}
+	}
+	return python, os.WriteFile(filepath.Join(dir, "ready"), nil, 0o644)
+}
+
+// printEnv prints shell assignments: of pulumi and kubectl always, of the
+// client when the stack is up.
+func printEnv(ctx context.Context, e *environment) error {
+	if err := e.prepare(ctx); err != nil {
+		return err
+	}
+	vars := e.variables()
+	if client, err := e.client(ctx); err == nil {
+		vars = append(vars, client...)
+	}
+	for _, v := range vars {
+		name, value, _ := strings.Cut(v, "=")
+		if _, err := fmt.Printf("export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

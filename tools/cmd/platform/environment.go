@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
+	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
+)
+
+// environment is where the commands work.
+type environment struct {
+	options options
+	// root is the checkout, home the directory of what up makes.
+	root, home string
+	cluster    *cluster.Cluster
+	out        io.Writer
+	pulumi     toolchain.PulumiCommand
+}
+
+func newEnvironment(o options) (*environment, error) {
+	root, err := toolchain.Root()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	settings := cluster.Defaults()
+	settings.Name, settings.APIPort, settings.Out = o.name, o.apiPort, os.Stderr
+	settings.Kubeconfig, settings.Context = o.kubeconfig, o.context
+	settings.Publish = []cluster.Publication{{HostPort: o.httpsPort, ServicePort: 443}}
+	c, err := cluster.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	home := filepath.Join(cache, "stacks", o.stack+"-"+o.name)
+	return &environment{options: o, root: root, home: home, cluster: c, out: os.Stderr}, os.MkdirAll(filepath.Join(home, "state"), 0o700)
+}
+
+// prepare makes a Pulumi CLI available.
+func (e *environment) prepare(ctx context.Context) error {
+	var err error
+	e.pulumi, err = toolchain.Pulumi(ctx, e.out)
+	return err
+}
+
+// variables are the environment of pulumi, without secrets. A backend or
+// passphrase of the user's own wins.
+func (e *environment) variables() []string {
+	vars := append([]string{}, e.pulumi.Env...)
+	if os.Getenv("PULUMI_BACKEND_URL") == "" {
+		vars = append(vars, "PULUMI_BACKEND_URL=file://"+filepath.Join(e.home, "state"))
+	}
+	if os.Getenv("PULUMI_CONFIG_PASSPHRASE") == "" && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
+		// A local stack has no passphrase worth the name: its state lies beside it.
+		vars = append(vars, "PULUMI_CONFIG_PASSPHRASE=")
+	}
+	return append(vars, "KUBECONFIG="+e.cluster.Kubeconfig(), "PATH="+e.pulumi.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// command is a pulumi command in the checkout.
+func (e *environment) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(e.pulumi.Bin, "pulumi"), append([]string{"--non-interactive"}, args...)...)
+	cmd.Dir = e.root
+	cmd.Env = append(os.Environ(), e.variables()...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd
+}
+
+// run runs pulumi with its output shown.
+func (e *environment) run(ctx context.Context, args ...string) error {
+	cmd := e.command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = e.out, e.out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("pulumi %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// outputs are the stack's outputs, secrets included.
+func (e *environment) outputs(ctx context.Context) (map[string]any, error) {
+	cmd := e.command(ctx, "stack", "output", "--json", "--show-secrets", "--stack", e.options.stack)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("reading the outputs of stack %s: %w: %s; run make up first", e.options.stack, err, strings.TrimSpace(stderr.String()))
+	}
+	var out map[string]any
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, fmt.Errorf("reading the outputs of stack %s: %w", e.options.stack, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("stack %s has no outputs; run make up first", e.options.stack)
+	}
+	return out, nil
+}
+
+// configFile is the stack's configuration: the checkout's file as it is, or a
+// copy with the cluster and the port that the flags name.
+func (e *environment) configFile(ctx context.Context) (string, error) {
+	original := filepath.Join(e.root, "Pulumi."+e.options.stack+".yaml")
+	d := cluster.Defaults()
+	if !e.cluster.Existing() && e.options.name == d.Name && e.options.httpsPort == d.Publish[0].HostPort {
+		return original, nil
+	}
+	text, err := os.ReadFile(original)
+	if err != nil {
+		return "", fmt.Errorf("reading the stack's configuration: %w", err)
+	}
+	copied := filepath.Join(e.home, filepath.Base(original))
+	if err := os.WriteFile(copied, text, 0o600); err != nil {
+		return "", fmt.Errorf("writing the stack's configuration: %w", err)
+	}
+	set := [][2]string{{"cluster.context", e.cluster.Context()}, {"exposure.port", fmt.Sprint(e.options.httpsPort)}}
+	if e.cluster.Existing() {
+		// Its nodes pull images themselves and its API server has other addresses.
+		set = [][2]string{{"cluster.context", e.cluster.Context()}, {"images.source", "upstream"}}
+	}
+	for _, s := range set {
+		if err := e.run(ctx, "config", "set", "--config-file", copied, "--path", "mlflow-platform:"+s[0], s[1]); err != nil {
+			return "", err
+		}
+	}
+	return copied, nil
+}
+
+// client are the MLflow client's variables; the certificate is written to a
+// file first.
+func (e *environment) client(ctx context.Context) ([]string, error) {
+	out, err := e.outputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text := func(key string) string { s, _ := out[key].(string); return s }
+	passwords, _ := out["passwords"].(map[string]any)
+	password, _ := passwords["admin"].(string)
+	vars := []string{
+		"MLFLOW_TRACKING_URI=" + text("trackingUrl"), "MLFLOW_TRACKING_USERNAME=admin", "MLFLOW_TRACKING_PASSWORD=" + password,
+	}
+	if text("caCertificate") != "" {
+		if err := os.WriteFile(e.caFile(), []byte(text("caCertificate")), 0o644); err != nil {
+			return nil, fmt.Errorf("writing the certificate: %w", err)
+		}
+		vars = append(vars, "MLFLOW_TRACKING_SERVER_CERT_PATH="+e.caFile())
+	}
+	return vars, nil
+}
+
+func (e *environment) caFile() string { return filepath.Join(e.home, "ca.crt") }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}

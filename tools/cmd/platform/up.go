@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/images"
+	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
+)
+
+// workload are the images that the stack runs.
+var workload = []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "minio"}
+
+func up(ctx context.Context, e *environment) error {
+	start := time.Now()
+	if err := e.announce(ctx); err != nil {
+		return err
+	}
+	if err := e.prepare(ctx); err != nil {
+		return err
+	}
+	var archives []string
+	if !e.cluster.Existing() {
+		built, err := images.Ensure(ctx, e.out, workload...)
+		if err != nil {
+			return err
+		}
+		for _, name := range workload {
+			archives = append(archives, built[name])
+		}
+	}
+	if err := e.cluster.Up(ctx); err != nil {
+		return err
+	}
+	if len(archives) > 0 {
+		if err := e.cluster.Load(ctx, archives...); err != nil {
+			return err
+		}
+	}
+	config, err := e.configFile(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.run(ctx, "stack", "select", "--create", e.options.stack, "--config-file", config); err != nil {
+		return err
+	}
+	if err := e.run(ctx, "up", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview", "--suppress-outputs"); err != nil {
+		return fmt.Errorf("%w\nwhat was created stays; mend the cause and run make up again", err)
+	}
+	return e.report(ctx, time.Since(start))
+}
+
+// announce says what will happen and how long it takes before it starts.
+func (e *environment) announce(ctx context.Context) error {
+	builds, err := toolchain.Lookup(ctx)
+	if err != nil {
+		return err
+	}
+	missing := 0
+	for _, b := range builds {
+		if !b.Ready() {
+			missing++
+		}
+	}
+	if missing == 0 {
+		_, err = fmt.Fprintln(e.out, "everything is built; make up takes a few minutes")
+		return err
+	}
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.out, `make up will
+  1. build up to %d pinned programs that are missing, from their Go modules, into %s
+     (first time only: about half an hour on two cores, 20 GB of disk)
+  2. build five container images, start a Kubernetes cluster in its own namespaces
+  3. run pulumi up -s %s
+`, missing, cache, e.options.stack)
+	return err
+}
+
+// report ends with what a person needs next.
+func (e *environment) report(ctx context.Context, took time.Duration) error {
+	client, err := e.client(ctx)
+	if err != nil {
+		return err
+	}
+	url := client[0][len("MLFLOW_TRACKING_URI="):]
+	_, err = fmt.Fprintf(os.Stdout, `
+MLflow is ready after %s: %s
+  user          admin
+  password      eval "$(make -s env)" && pulumi stack output passwords --show-secrets --stack %s
+  certificate   %s
+
+Log a run:
+  eval "$(make -s env)"     # address, login and certificate for the MLflow client
+  python3 - <<'PY'
+import mlflow
+with mlflow.start_run():
+    mlflow.log_metric("accuracy", 0.93)
+PY
+
+Next: make demo, make doctor, make down
+`, took.Round(time.Second), url, e.options.stack, e.caFile())
+	return err
+}
+
+func down(ctx context.Context, e *environment) error {
+	if err := e.prepare(ctx); err != nil {
+		return err
+	}
+	if e.cluster.Existing() {
+		config, err := e.configFile(ctx)
+		if err != nil {
+			return err
+		}
+		if err := e.run(ctx, "destroy", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview"); err != nil {
+			return err
+		}
+	} else if err := e.cluster.Down(ctx, true); err != nil {
+		return err
+	}
+	// The cluster is gone with everything in it, and so is what the state names.
+	if err := os.RemoveAll(e.home); err != nil {
+		return fmt.Errorf("removing the stack's state: %w", err)
+	}
+	_, err := fmt.Fprintln(e.out, "everything that make up created is gone; make clean-cache removes what it built")
+	return err
+}
