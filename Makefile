@@ -53,6 +53,9 @@ list-cache: ## what the cache holds, with sizes
 clean-cache: ## remove everything that was built outside the checkout
 	@cd tools && go run ./cmd/toolchain clean -all
 
+docs: ## write the generated pages
+	go run ./docs/gen
+
 fmt: ## format
 	gofmt -w main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests
 

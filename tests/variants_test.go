@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
@@ -142,30 +141,10 @@ var recorded sync.Map
 func (v variant) update(t *testing.T) *graph.Graph {
 	t.Helper()
 	r := v.run(t)
-	once, _ := recorded.LoadOrStore(v.name, sync.OnceValues(func() (*graph.Graph, error) {
-		g, err := graph.Record(r, &stacks.Program{})
-		if err != nil {
-			return nil, err
-		}
-		withOutputs, err := outputs(r)
-		g.Outputs = withOutputs.Outputs
-		return g, err
-	}))
+	once, _ := recorded.LoadOrStore(v.name, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, &stacks.Program{}) }))
 	g, err := once.(func() (*graph.Graph, error))()
 	require.NoError(t, err)
 	return g
-}
-
-// outputs records a run of the stack without the program around it, which
-// keeps the outputs to itself.
-func outputs(r graph.Run) (*graph.Graph, error) {
-	return graph.RecordOutputs(r, func(ctx *pulumi.Context) (*stacks.Outputs, error) {
-		s, err := settings.Load(ctx.Stack(), r.Config, r.SecretKeys)
-		if err != nil {
-			return nil, err
-		}
-		return stacks.Build(ctx, s)
-	})
 }
 
 // eachVariant runs a test for every variant.

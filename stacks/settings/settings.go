@@ -192,9 +192,10 @@ type Artifacts struct {
 
 // MLflow is the tracking server.
 type MLflow struct {
-	// Version is the MLflow release; 3.11.0 or later. The seeds' 3.3.2 is refused:
-	// with it basic-auth answers 500, SIGTERM is ignored, proxied uploads keep
-	// twice their size in memory and several published vulnerabilities are open.
+	// Version is the MLflow release, 3.11.0 or later. 3.3.2, which many guides pin,
+	// is refused: its basic authentication answers 500, it ignores SIGTERM, proxied
+	// uploads keep twice their size in memory, and several published
+	// vulnerabilities are open in it.
 	Version string `json:"version"`
 	// Replicas is the number of server pods.
 	Replicas int `json:"replicas"`

@@ -38,7 +38,7 @@ type Graph struct {
 	Stack string
 	// Nodes in no particular order.
 	Nodes []Node
-	// Outputs are the stack's, by name; only RecordOutputs fills them.
+	// Outputs are the stack's, by name.
 	Outputs map[string]Output
 }
 

@@ -2,17 +2,22 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"reflect"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
 // Canary begins every secret that a provider of the recording makes up.
@@ -37,114 +42,169 @@ type Program interface {
 	Run(*pulumi.Context) error
 }
 
-// Record runs a program and returns what it registered, also when it fails.
-func Record(r Run, program Program) (*Graph, error) {
-	return r.record(program.Run, program.Configure)
-}
-
-// RecordOutputs runs a body that returns a struct of outputs with pulumi tags.
-func RecordOutputs[T any](r Run, body func(*pulumi.Context) (*T, error)) (*Graph, error) {
-	outputs := map[string]Output{}
-	g, err := r.record(func(ctx *pulumi.Context) error {
-		out, err := body(ctx)
-		if err != nil {
-			return err
-		}
-		v := reflect.ValueOf(out).Elem()
-		for i := range v.NumField() {
-			input, ok := v.Field(i).Interface().(pulumi.Input)
-			if !ok {
-				return fmt.Errorf("output %s is not an input", v.Type().Field(i).Name)
-			}
-			result, err := await(ctx.Context(), input)
-			if err != nil {
-				return err
-			}
-			outputs[v.Type().Field(i).Tag.Get("pulumi")] = result
-		}
-		return nil
-	})
-	g.Outputs = outputs
-	return g, err
-}
-
-func await(ctx context.Context, input pulumi.Input) (Output, error) {
-	r, err := internals.UnsafeAwaitOutput(ctx, pulumi.ToOutput(input))
-	return Output{Value: r.Value, Known: r.Known, Secret: r.Secret}, err
-}
-
-func (r Run) record(body pulumi.RunFunc, options ...pulumi.RunOption) (*Graph, error) {
-	m := &monitor{run: r, graph: &Graph{Stack: r.stackURN()}}
-	// The configuration must be there before the program's own options read it.
-	all := slices.Concat([]pulumi.RunOption{pulumi.WithMocks(r.Project, r.Stack, m), func(info *pulumi.RunInfo) {
-		info.Config, info.ConfigSecretKeys, info.DryRun = maps.Clone(r.Config), slices.Clone(r.SecretKeys), r.Preview
-	}}, options)
-	err := pulumi.RunErr(body, all...)
+// Record runs a program and returns what it registered, also when it fails. The
+// program talks to an engine of the recording's own, as it would to the real
+// one. pulumi.WithMocks would be less: it drops what is not known yet, and the
+// outputs of the stack.
+func Record(r Run, program Program) (g *Graph, err error) {
+	m := &monitor{run: r, graph: &Graph{Stack: r.stackURN(), Outputs: map[string]Output{}}}
+	address, stop, err := m.serve()
+	if err != nil {
+		return m.graph, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	err = pulumi.RunErr(program.Run, func(info *pulumi.RunInfo) {
+		info.Project, info.Stack, info.DryRun = r.Project, r.Stack, r.Preview
+		info.Config, info.ConfigSecretKeys = maps.Clone(r.Config), slices.Clone(r.SecretKeys)
+		info.MonitorAddr, info.EngineAddr = address, address
+	}, program.Configure)
 	return m.graph, err
 }
 
 func (r Run) stackURN() string {
-	return string(resource.NewURN(tokens.QName(r.Stack), tokens.PackageName(r.Project), "", resource.RootStackType, r.Project+"-"+r.Stack))
+	return r.urn("", string(resource.RootStackType), r.Project+"-"+r.Stack)
+}
+
+func (r Run) urn(parent, typ, name string) string {
+	parentType := tokens.Type("")
+	if p := resource.URN(parent); p != "" && p.QualifiedType() != resource.RootStackType {
+		parentType = p.QualifiedType()
+	}
+	return string(resource.NewURN(tokens.QName(r.Stack), tokens.PackageName(r.Project), parentType, tokens.Type(typ), name))
 }
 
 // monitor is the engine's side of a recording.
 type monitor struct {
+	pulumirpc.UnimplementedResourceMonitorServer
+	pulumirpc.UnimplementedEngineServer
 	run   Run
 	mu    sync.Mutex
 	graph *Graph
 }
 
-// Call refuses every invoke: the program has no need of one.
-func (*monitor) Call(a pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	return nil, fmt.Errorf("unexpected invoke of %s", a.Token)
+func (m *monitor) serve() (address string, stop func() error, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listening for the program: %w", err)
+	}
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
+	pulumirpc.RegisterResourceMonitorServer(server, m)
+	pulumirpc.RegisterEngineServer(server, m)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	return listener.Addr().String(), func() error {
+		server.Stop()
+		return <-done
+	}, nil
 }
 
-// NewResource records a registration and answers like a provider.
-func (m *monitor) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
-	if a.RegisterRPC == nil {
-		return "", nil, fmt.Errorf("unexpected read of %s", a.Name)
+// SupportsFeature says yes to all but output values, which would hide plain
+// values in the inputs.
+func (*monitor) SupportsFeature(_ context.Context, r *pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
+	return &pulumirpc.SupportsFeatureResponse{HasSupport: r.GetId() != "outputValues"}, nil
+}
+
+// Log drops what the program says.
+func (*monitor) Log(context.Context, *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+// SignalAndWaitForShutdown has nothing to wait for.
+func (*monitor) SignalAndWaitForShutdown(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+var marshal = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
+
+// RegisterResource records a registration and answers like a provider: with the
+// inputs and, in an update, an id and what the provider adds.
+func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
+	if r.GetType() == string(resource.RootStackType) {
+		return &pulumirpc.RegisterResourceResponse{Urn: m.graph.Stack}, nil
 	}
-	n := m.node(a)
+	inputs, err := plugin.UnmarshalProperties(r.GetObject(), marshal)
+	if err != nil {
+		return nil, fmt.Errorf("reading the inputs of %s: %w", r.GetName(), err)
+	}
+	n := m.node(r, inputs)
 	m.mu.Lock()
 	m.graph.Nodes = append(m.graph.Nodes, n)
 	m.mu.Unlock()
 	if m.run.Fail == n.Key() {
-		return "", nil, fmt.Errorf("registration of %s refused", n.Key())
+		return nil, fmt.Errorf("registration of %s refused", n.Key())
 	}
-	out := maps.Clone(a.Inputs)
-	if m.run.Preview || !a.Custom {
-		return "", out, nil
+	response := &pulumirpc.RegisterResourceResponse{Urn: n.URN}
+	if !n.Custom {
+		return response, nil
 	}
-	maps.Copy(out, computed(n))
-	for _, key := range a.RegisterRPC.GetAdditionalSecretOutputs() {
-		if v, ok := out[resource.PropertyKey(key)]; ok && !v.IsSecret() {
-			out[resource.PropertyKey(key)] = resource.MakeSecret(v)
+	state := maps.Clone(inputs)
+	if !m.run.Preview {
+		response.Id = n.Name + "-id"
+		maps.Copy(state, computed(n))
+		for _, key := range r.GetAdditionalSecretOutputs() {
+			if v, ok := state[resource.PropertyKey(key)]; ok && !v.IsSecret() {
+				state[resource.PropertyKey(key)] = resource.MakeSecret(v)
+			}
 		}
 	}
-	return a.Name + "-id", out, nil
+	response.Object, err = plugin.MarshalProperties(state, marshal)
+	return response, err
 }
 
-func (m *monitor) node(a pulumi.MockResourceArgs) Node {
-	r := a.RegisterRPC
-	parentType := tokens.Type("")
-	if p := resource.URN(r.GetParent()); p != "" && p.QualifiedType() != resource.RootStackType {
-		parentType = p.QualifiedType()
+// RegisterResourceOutputs records the outputs of the stack.
+func (m *monitor) RegisterResourceOutputs(_ context.Context, r *pulumirpc.RegisterResourceOutputsRequest) (*emptypb.Empty, error) {
+	if r.GetUrn() != m.graph.Stack {
+		return &emptypb.Empty{}, nil
 	}
+	outputs, err := plugin.UnmarshalProperties(r.GetOutputs(), marshal)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outputs: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, v := range outputs {
+		m.graph.Outputs[string(k)] = Output{Value: revealed(v), Secret: v.ContainsSecrets(), Known: !v.ContainsUnknowns()}
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (m *monitor) node(r *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) Node {
 	n := Node{
-		URN:  string(resource.NewURN(tokens.QName(m.run.Stack), tokens.PackageName(m.run.Project), parentType, tokens.Type(a.TypeToken), a.Name)),
-		Type: a.TypeToken, Name: a.Name, Parent: r.GetParent(), Custom: a.Custom,
+		URN:  m.run.urn(r.GetParent(), r.GetType(), r.GetName()),
+		Type: r.GetType(), Name: r.GetName(), Parent: r.GetParent(), Custom: r.GetCustom(),
 		Protect: r.GetProtect(), Retain: r.GetRetainOnDelete(), DeleteFirst: r.GetDeleteBeforeReplace(),
 		Dependencies: sorted(r.GetDependencies()), ReplaceWith: sorted(r.GetReplaceWith()), Ignore: sorted(r.GetIgnoreChanges()),
-		Inputs: a.Inputs,
+		Inputs: inputs,
 	}
 	// A provider reference is the provider's URN and its id.
-	if i := strings.LastIndex(a.Provider, "::"); i >= 0 {
-		n.Provider = a.Provider[:i]
+	if i := strings.LastIndex(r.GetProvider(), "::"); i >= 0 {
+		n.Provider = r.GetProvider()[:i]
 	}
 	for _, alias := range r.GetAliases() {
-		n.Aliases = append(n.Aliases, alias.String())
+		n.Aliases = append(n.Aliases, describe(alias))
 	}
 	return n
+}
+
+// describe is an alias in one line; the text form of its message changes from
+// run to run.
+func describe(a *pulumirpc.Alias) string {
+	if urn := a.GetUrn(); urn != "" {
+		return urn
+	}
+	var parts []string
+	spec := a.GetSpec()
+	for _, part := range []struct{ key, value string }{
+		{"name", spec.GetName()}, {"type", spec.GetType()}, {"parent", spec.GetParentUrn()}, {"stack", spec.GetStack()}, {"project", spec.GetProject()},
+	} {
+		if part.value != "" {
+			parts = append(parts, part.key+" "+part.value)
+		}
+	}
+	if spec.GetNoParent() {
+		parts = append(parts, "no parent")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }

@@ -245,9 +245,11 @@ def test_missing_artifacts_are_no_failure(monkeypatch):
         retention.delete_artifacts("wasbs://c@a/x")
 
 
-def test_registered_between_plan_and_purge_is_kept(world):
-    late = world.run()
+def test_registered_between_plan_and_purge_is_kept(world, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", world.server.uri)
+    late, junk = world.run(), world.run()
     world.client.delete_run(late)
+    world.client.delete_run(junk)
     world.age_trash()
     store = retention.open_store(world.server.postgres.uri(world.server.database))
     trashed = store._get_deleted_runs
@@ -262,9 +264,11 @@ def test_registered_between_plan_and_purge_is_kept(world):
     fake = SimpleNamespace(**{name: getattr(store, name) for name in (
         "_get_deleted_logged_models", "get_run", "get_logged_model", "_hard_delete_run",
         "_hard_delete_logged_model", "engine", "_hard_delete_experiment")}, _get_deleted_runs=listed)
-    retention.purge(fake, world.client, retention.Settings(180, 30, 100, False), retention.Counter())
+    done = retention.Counter()
+    retention.purge(fake, world.client, retention.Settings(180, 30, 100, False), done)
+    assert done == {"purged_runs": 1}
     assert world.stage(late) == "deleted"
-    assert world.objects(late) == 1
+    assert (world.objects(late), world.objects(junk)) == (1, 0)
 
 
 def test_older_schema_is_not_migrated(world, postgres, migrated):
@@ -331,6 +335,13 @@ def test_a_young_child_keeps_its_old_parent():
     """A parent waits for the last of its children."""
     plan = make_plan(inventory(a_run("root"), a_run("leaf", ended=NOW, parent="root")), NOW - 180 * DAY, 100)
     assert plan.delete_runs == []
+
+
+def test_what_must_stay_does_not_use_up_the_limit():
+    plan = make_plan(inventory(
+        a_run("root"), a_run("leaf", ended=NOW, parent="root"), a_run("lone", ended=OLD + 1)
+    ), NOW - 180 * DAY, 1)
+    assert plan.delete_runs == ["lone"]
 
 
 def test_ids_are_found_in_any_kind_of_path():

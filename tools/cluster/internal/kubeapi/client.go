@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,28 +69,9 @@ type StatusError struct {
 // Error implements error.
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Message) }
 
-// NotFound says whether the error is a StatusError with code 404.
-func NotFound(err error) bool {
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && status.Code == http.StatusNotFound
-}
-
 // Ready asks the API server whether it is ready.
 func (c *Client) Ready(ctx context.Context) error {
-	err := c.do(ctx, http.MethodGet, "/readyz", "", nil, nil)
-	if status, ok := errors.AsType[*StatusError](err); ok {
-		// The answer has a line for every check, [+] or [-].
-		var failing []string
-		for line := range strings.Lines(status.Message) {
-			if name, bad := strings.CutPrefix(line, "[-]"); bad {
-				failing = append(failing, strings.Fields(name)[0])
-			}
-		}
-		if len(failing) > 0 {
-			status.Message = "not ready yet are " + strings.Join(failing, ", ")
-		}
-	}
-	return err
+	return c.do(ctx, http.MethodGet, "/readyz", "", nil, nil)
 }
 
 // Get reads the object at a path such as /api/v1/nodes/a into a value.
@@ -139,13 +119,25 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 	return nil
 }
 
-// message is the text of a Status object, or the body if it is none.
+// message is the text of a Status object, the checks that fail in the answer of
+// a readiness endpoint, or else the body.
 func message(body []byte) string {
 	var status struct {
 		Message string `json:"message"`
 	}
 	if json.Unmarshal(body, &status) == nil && status.Message != "" {
 		return status.Message
+	}
+	var failing []string
+	for line := range strings.Lines(string(body)) {
+		// A readiness endpoint has a line for every check, [+] or [-].
+		if check, bad := strings.CutPrefix(line, "[-]"); bad {
+			name, _, _ := strings.Cut(check, " ")
+			failing = append(failing, name)
+		}
+	}
+	if len(failing) > 0 {
+		return "not ready yet are " + strings.Join(failing, ", ")
 	}
 	return strings.TrimSpace(string(body))
 }

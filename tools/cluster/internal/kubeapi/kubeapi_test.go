@@ -61,9 +61,10 @@ func TestErrorsCarryTheServersMessage(t *testing.T) {
 		_, _ = io.WriteString(w, `{"kind":"Status","message":"nodes \"a\" not found"}`)
 	})
 	err := c.Get(t.Context(), "/api/v1/nodes/a", nil)
-	assert.True(t, NotFound(err))
+	var status *StatusError
+	require.ErrorAs(t, err, &status)
+	assert.Equal(t, http.StatusNotFound, status.Code)
 	assert.ErrorContains(t, err, `nodes "a" not found`)
-	assert.False(t, NotFound(c.Get(t.Context(), "://", nil)))
 }
 
 func TestReadyNamesTheChecksThatFail(t *testing.T) {
