@@ -89,7 +89,7 @@ func (p *Platform) setup(ctx *pulumi.Context, name string, scope pod.Scope, b *p
 	labels := pod.Labels(netpol.BucketSetup.Labels(), "")
 	job, err := batchv1.NewJob(ctx, name+"-setup", &batchv1.JobArgs{
 		Metadata: &metav1.ObjectMetaArgs{
-			Name:      pulumi.String(netpol.BucketSetup.Name + "-" + pod.Checksum(string(want), b.Endpoint, script)),
+			Name:      pulumi.String(netpol.BucketSetup.Name + "-" + pod.Checksum(string(want), b.Endpoint, script, image)),
 			Namespace: scope.Namespace, Labels: labels,
 		},
 		Spec: pod.Job{

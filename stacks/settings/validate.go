@@ -198,6 +198,7 @@ func (s *Settings) checkExposure(p *Problems) {
 		p.want(dnsName.MatchString(e.Host), "exposure.host", e.Host, "a DNS name without scheme or port")
 	}
 	p.want(e.Port >= 1 && e.Port <= 65535, "exposure.port", e.Port, "1 to 65535")
+	p.want(s.Profile == Dev || e.Port == 443, "exposure.port", e.Port, "443 in profile production: the load balancer listens there")
 	checkCIDRs(p, "exposure.sourceCIDRs", e.SourceCIDRs)
 	behind := e.Mode == "ingress" || e.Mode == "gateway"
 	if behind {
@@ -248,6 +249,8 @@ func (s *Settings) checkImages(p *Problems) {
 	i := s.Images
 	p.want(i.Source == "upstream" || i.Source == "local", "images.source", i.Source, "upstream or local")
 	p.want(i.Source != "local" || s.Profile == Dev, "images.source", i.Source, "upstream in profile production")
+	p.want(i.Source != "local" || i.MLflow != "" || s.MLflow.Version == DefaultMLflowVersion, "mlflow.version", s.MLflow.Version,
+		"%s with images.source local: it is the one that is built", DefaultMLflowVersion)
 	p.want(i.Source != "local" || i.Registry == "", "images.registry", i.Registry, "nothing with images.source local")
 	if i.MLflow != "" {
 		_, tag, _ := strings.Cut(i.MLflow[strings.LastIndex(i.MLflow, "/")+1:], ":")

@@ -1,0 +1,93 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// protection turns the guard on: a destroy is refused before anything is
+// deleted, and the data answers as before.
+func protection(t *testing.T, p *platform) {
+	c := p.client(t)
+	r := c.run(t, c.experiment(t, "protected-"+sinceEpoch()), "protected")
+	file := p.configWith(t, "protect", "true")
+	p.must(t, p.pulumi(t, "up", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
+	before := p.generations(t)
+	refused := p.run(t, p.pulumi(t, "destroy", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
+	require.Error(t, refused.err)
+	assert.Contains(t, refused.all(), "protected")
+	assert.Equal(t, before, p.generations(t), "a refused destroy deletes nothing")
+	assert.True(t, c.readable(t, r))
+	assert.Equal(t, "active", c.stage(t, r))
+}
+
+// destroy turns the guard off and removes the stack, and nothing else.
+func destroy(t *testing.T, p *platform) {
+	file := p.configWith(t, "protect", "false")
+	p.must(t, p.pulumi(t, "up", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
+	p.must(t, p.pulumi(t, "destroy", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
+	namespaces := strings.Fields(p.kube(t, "get", "namespaces", "--output", "jsonpath={.items[*].metadata.name}"))
+	assert.ElementsMatch(t, []string{"default", "kube-node-lease", "kube-public", "kube-system"}, namespaces)
+	assert.Empty(t, p.kube(t, "get", "crds", "--output", "name"))
+	p.eventually(t, time.Minute, "the volumes are gone", func() error {
+		return require_empty(p.kube(t, "get", "persistentvolumes", "--output", "name"))
+	})
+	for _, kind := range []string{"clusterroles", "clusterrolebindings", "validatingwebhookconfigurations", "mutatingwebhookconfigurations"} {
+		assert.NotContains(t, p.kube(t, "get", kind, "--output", "name"), "cnpg")
+	}
+	_, err := http.Get("https://localhost:" + httpsPort) //nolint:noctx // it must not even connect
+	assert.Error(t, err)
+}
+
+// down leaves nothing of the cluster and of the stack.
+func down(t *testing.T, p *platform) {
+	cluster, stack := filepath.Join(p.cache(t), "cluster", clusterName), filepath.Dir(p.state(t))
+	require.DirExists(t, cluster)
+	require.DirExists(t, stack)
+	require.NotEmpty(t, traces(t, cluster), "the search finds the running cluster")
+	r := p.platform(t, "down")
+	require.NoError(t, r.err, r.all())
+	assert.NoDirExists(t, cluster)
+	assert.NoDirExists(t, stack)
+	assert.Empty(t, traces(t, cluster))
+	again := p.platform(t, "down")
+	assert.NoError(t, again.err, again.all())
+}
+
+// traces are the mounts below the cluster's directory, the control groups with
+// its name, and the processes that run from its directory.
+func traces(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, dir) {
+			found = append(found, line)
+		}
+	}
+	groups, err := filepath.Glob("/sys/fs/cgroup/*localcluster*" + clusterName + "*")
+	require.NoError(t, err)
+	nested, err := filepath.Glob("/sys/fs/cgroup/*/*localcluster*" + clusterName + "*")
+	require.NoError(t, err)
+	found = append(append(found, groups...), nested...)
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range commands {
+		// A process may end while this reads.
+		text, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(text), dir) {
+			found = append(found, strings.ReplaceAll(string(text), "\x00", " "))
+		}
+	}
+	return found
+}

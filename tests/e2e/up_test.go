@@ -1,0 +1,73 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func up(t *testing.T, p *platform) {
+	r := p.platform(t, "up")
+	require.NoError(t, r.err, tail(r.all()))
+	assert.Contains(t, r.stdout, "MLflow is ready")
+	assert.Contains(t, r.stdout, "https://localhost:"+httpsPort)
+	p.load(t)
+	assert.NotContains(t, r.all(), p.vars["MLFLOW_TRACKING_PASSWORD"], "the password is printed on request only")
+}
+
+func noChanges(t *testing.T, p *platform) {
+	p.must(t, p.pulumi(t, "up", "--stack", "local", "--config-file", p.config(t), "--yes", "--skip-preview", "--expect-no-changes"))
+}
+
+func doctor(t *testing.T, p *platform) {
+	r := p.platform(t, "doctor")
+	require.NoError(t, r.err, r.all())
+	for _, layer := range []string{"DNS", "connection", "TLS", "host", "authentication", "write run", "upload artifact", "read back", "delete"} {
+		assert.Regexp(t, "(?m)^  ok +"+layer, r.stdout)
+	}
+}
+
+// demo runs twice: the second run finds the experiment and the model there and
+// adds a version.
+func demo(t *testing.T, p *platform) {
+	var runs []string
+	for range 2 {
+		r := p.platform(t, "demo")
+		require.NoError(t, r.err, tail(r.all()))
+		_, id, ok := strings.Cut(strings.TrimSpace(r.stdout), "/runs/")
+		require.True(t, ok, r.stdout)
+		runs = append(runs, id)
+	}
+	require.NotEqual(t, runs[0], runs[1])
+	c := p.client(t)
+	for _, id := range runs {
+		data := path(c.call(t, http.MethodGet, "/runs/get?run_id="+id, nil), "run", "data").(object)
+		assert.Equal(t, map[string]any{"C": "1.0", "max_iter": "500", "random_state": "42"}, values(data["params"]))
+		metrics := values(data["metrics"])
+		assert.Greater(t, metrics["accuracy"], 0.9)
+		assert.Contains(t, metrics, "log_loss")
+		info := path(c.call(t, http.MethodGet, "/runs/get?run_id="+id, nil), "run", "info").(object)
+		a := c.send(t, http.MethodGet, run{id, info["artifact_uri"].(string)}.file("classes.txt"), nil)
+		assert.Equal(t, "setosa\nversicolor\nvirginica", string(a.body))
+	}
+	champion := c.call(t, http.MethodGet, "/registered-models/alias?name=iris&alias=champion", nil)["model_version"].(object)
+	assert.Equal(t, runs[1], champion["run_id"], "the alias moved to the second run")
+	found := c.call(t, http.MethodGet, "/model-versions/search?filter="+url.QueryEscape("name='iris'"), nil)["model_versions"].([]any)
+	assert.GreaterOrEqual(t, len(found), 2)
+}
+
+// values makes a map of MLflow's lists of keys and values.
+func values(list any) map[string]any {
+	m := map[string]any{}
+	all, _ := list.([]any)
+	for _, item := range all {
+		m[item.(object)["key"].(string)] = item.(object)["value"]
+	}
+	return m
+}
