@@ -1,6 +1,6 @@
 # Everything a person types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help up down demo doctor env test unit python-test e2e bench check fmt docs golden images toolchain list-cache clean-cache
+.PHONY: help screenshot up down demo doctor env test unit python-test e2e bench check fmt docs golden images toolchain list-cache clean-cache
 
 # Flags for up, down, demo, doctor and env, such as:
 #   make up ARGS="--kubeconfig ~/.kube/config --context my-cluster"
@@ -19,6 +19,9 @@ down: ## remove everything that make up created
 demo: ## log the iris example with the real MLflow client
 	@cd tools && go run ./cmd/platform demo $(ARGS)
 
+screenshot: ## open the MLflow page in headless Chromium: out/experiment.png
+	@cd tools && go run ./cmd/platform screenshot $(ARGS)
+
 doctor: ## check MLflow layer by layer from a client's place
 	@cd tools && go run ./cmd/platform doctor $(ARGS)
 
@@ -33,7 +36,7 @@ unit: ## tests beside the code, of the program and the tools
 
 .PHONY: graph
 graph: ## properties, golden graphs and manifests of every stack variant
-	cd tests && go test ./...
+	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./...
 
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test ./... -run Golden -update

@@ -58,7 +58,7 @@ func structural() []property {
 			"label value":      set("mlflow-server", "metadata.labels.team", "a b"),
 			"pod label":        set("mlflow-server", "spec.template.metadata.labels.team", "a b"),
 			"annotation":       set("mlflow-server", `metadata.annotations["a b"]`, "x"),
-			"Secret key":       set("gateway-passwords", "stringData", map[string]any{"alice@example.com": "x"}),
+			"Secret key":       set("gateway-passwords", `stringData["alice@example.com"]`, "x"),
 			"ServiceAccount":   set("mlflow-server", "spec.template.spec.serviceAccountName", "A"),
 			"undecodable pods": set("mlflow-server", "spec.template.spec.containers", "x"),
 		}},
@@ -69,7 +69,7 @@ func references() []property {
 	return []property{
 		{name: "what pods refer to exists", holds: graph.Dangling, twins: map[string]func(*graph.Graph){
 			"Secret gone":     remove("gateway-users"),
-			"Secret key gone": set("mlflow-database", "stringData", map[string]any{"password": "x"}),
+			"Secret key gone": set("mlflow-database", "stringData.uri", nil),
 			"ConfigMap gone":  remove("workspace-scripts"),
 			"account gone":    remove("mlflow-account"),
 			"volume gone":     set("gateway-server", "spec.template.spec.volumes", []any{}),

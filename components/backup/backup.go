@@ -85,6 +85,18 @@ until pg_isready --quiet --timeout=3; do
 done
 exec "$@"`
 
+// restoreAll puts the dump in the place of everything that is there, in one
+// transaction: the database is either as it was or as it was dumped. The schema
+// is dropped as a whole because pg_restore --clean drops only what the dump
+// names, and fails on what refers to it: the tables that a newer MLflow added.
+// COMMIT comes only after a dump that was read to its end.
+const restoreAll = `set -o pipefail
+{
+	echo "BEGIN; SET LOCAL lock_timeout = '2min'; SET LOCAL client_min_messages = warning;"
+	echo 'DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner; GRANT USAGE ON SCHEMA public TO PUBLIC;'
+	pg_restore --no-owner --no-privileges --file=- "$1" && echo 'COMMIT;'
+} | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null && echo "restored"`
+
 // postgres runs one of PostgreSQL's own programs.
 func postgres(name, image string, env corev1.EnvVarArray, mounts corev1.VolumeMountArray, command ...string) *corev1.ContainerArgs {
 	return &corev1.ContainerArgs{
@@ -151,9 +163,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	// A restore is started by a person: kubectl create job --from=cronjob/… ; the
 	// schedule is a date that never comes, and suspended besides.
 	fetch := script(d, "fetch", d.Identity.Env, "fetch")
-	restore := postgres("restore", pg, args.Libpq, args.Mounts,
-		"pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error",
-		"--dbname=mlflow", dumpPath)
+	restore := postgres("restore", pg, args.Libpq, args.Mounts, "bash", "-c", restoreAll, "bash", dumpPath)
 	if err := cronJob(ctx, b, name+"-restore", RestoreCronJob, "0 0 31 2 *", true, args,
 		corev1.ContainerArray{fetch}, corev1.ContainerArray{restore}); err != nil {
 		return nil, err

@@ -85,15 +85,22 @@ func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, met
 	if err != nil {
 		return err
 	}
-	e.Address = service.Status.LoadBalancer().Ingress().Index(pulumi.Int(0)).ApplyT(func(i corev1.LoadBalancerIngress) string {
-		for _, address := range []*string{i.Hostname, i.Ip} {
-			if address != nil {
-				return *address
-			}
-		}
-		return ""
-	}).(pulumi.StringOutput)
+	e.Address = service.Status.ApplyT(address).(pulumi.StringOutput)
 	return nil
+}
+
+// address is the first address in a Service's status, or nothing: a cluster
+// without a load balancer controller never assigns one.
+func address(s *corev1.ServiceStatus) string {
+	if s == nil || s.LoadBalancer == nil || len(s.LoadBalancer.Ingress) == 0 {
+		return ""
+	}
+	for _, a := range []*string{s.LoadBalancer.Ingress[0].Hostname, s.LoadBalancer.Ingress[0].Ip} {
+		if a != nil {
+			return *a
+		}
+	}
+	return ""
 }
 
 func ingress(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {

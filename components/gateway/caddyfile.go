@@ -17,7 +17,7 @@ const (
 // (caddyserver.com/docs/caddyfile). It holds no secret: the password hashes are
 // imported from a Secret.
 func caddyfile(a Args) string {
-	login := fmt.Sprintf("basic_auth bcrypt MLflow {\n\t\timport %s/users\n\t}", usersPath)
+	login := fmt.Sprintf("basic_auth bcrypt MLflow {\n\t\t\timport %s/users\n\t\t}", usersPath)
 	if !a.Login {
 		login = "# auth.mode is none"
 	}
@@ -37,6 +37,8 @@ func caddyfile(a Args) string {
 		format json
 	}
 	servers {
+		# HTTP/3 would be announced on a UDP port that nothing exposes.
+		protocols h1 h2
 		timeouts {
 			read_header 10s
 			idle 2m
@@ -56,9 +58,25 @@ func caddyfile(a Args) string {
 	}
 	handle {
 		%[3]s
+		# The length that a client states is looked at before the upload, so that
+		# the answer arrives and nothing is sent in vain; the limit below is for
+		# bodies without a length.
+		@oversize expression `+"`"+`{header.Content-Length} != "" && int({header.Content-Length}) > %[9]d`+"`"+`
+		error @oversize 413
 		request_body {
 			max_size %[4]dMiB
 		}
+		# The bucket is for the server alone: presigned addresses would go around
+		# the login, the limit and the log, and name a host that clients do not
+		# reach. Clients since MLflow 3.17 ask what the server offers and then use
+		# nothing else; here they get the answer of a server that does not say,
+		# and an upload that asks regardless falls back to the gateway.
+		@offers path /api/3.0/mlflow/server-info
+		@presigned path */mlflow-artifacts/mpu/* */mlflow-artifacts/presigned/* */mlflow/artifacts/presigned-*
+		header @offers Content-Type application/json
+		header @presigned Content-Type application/json
+		respond @offers `+"`"+`{"error_code":"ENDPOINT_NOT_FOUND","message":"this gateway does not tell what the server behind it offers"}`+"`"+` 404
+		respond @presigned `+"`"+`{"error_code":"NOT_IMPLEMENTED","message":"Multipart upload is not supported for the current artifact repository: artifacts go through this gateway"}`+"`"+` 501
 		reverse_proxy %[1]s {
 			# MLflow answers to one Host only; the user is known here and the
 			# password goes no further.
@@ -103,5 +121,6 @@ func caddyfile(a Args) string {
 	respond /healthz 200
 }
 `, a.Upstream, a.UpstreamHost, login, a.MaxUploadMiB,
-		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number)
+		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number,
+		a.MaxUploadMiB<<20)
 }

@@ -108,7 +108,7 @@ func TestWhoReachesWhat(t *testing.T) {
 			"postgresql:5432": {"/database-backup[]", "/mlflow-migration[]", "/mlflow-retention[]", "/mlflow[]", "/postgresql[]"},
 			"postgresql:8000": {"/postgresql[]", "cnpg-system/cloudnative-pg[]"},
 			"postgresql:9187": nil,
-			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow-retention[]", "/mlflow[]"},
+			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow[]"},
 		},
 		"s3":         {"gateway:8443": {"/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
 		"controller": {"gateway:8080": {"ingress[]"}, "mlflow:5000": {"/gateway[]"}},

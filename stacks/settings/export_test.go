@@ -15,8 +15,10 @@ func Keys() map[string]string {
 	return keys
 }
 
-// Default is the value of a key in a profile on platform kubernetes.
-func Default(profile Profile, key string) any {
-	s := Defaults(Kubernetes, profile)
-	return topLevel(&s)[key].Interface()
+// Overrules says whether a value for a key, as the engine hands it over, changes
+// the defaults of a profile on platform kubernetes.
+func Overrules(profile Profile, key, text string) bool {
+	before, after := Defaults(Kubernetes, profile), Defaults(Kubernetes, profile)
+	problems := decode(key, text, topLevel(&after)[key])
+	return len(problems) > 0 || !reflect.DeepEqual(before, after)
 }

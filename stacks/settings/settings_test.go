@@ -253,11 +253,18 @@ func TestProjectFile(t *testing.T) {
 		}
 		// The engine puts a project's default into every stack's configuration, so
 		// one that differs from a profile's would silently overrule the profile.
+		text, ok := declared.Default.(string)
+		if !ok {
+			raw, err := json.Marshal(declared.Default)
+			require.NoError(t, err)
+			text = string(raw)
+		}
 		for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
-			assert.Equal(t, fmt.Sprint(settings.Default(profile, key)), fmt.Sprint(declared.Default),
-				"%s: the default of Pulumi.yaml overrules profile %s", key, profile)
+			assert.False(t, settings.Overrules(profile, key, text), "%s: the default of Pulumi.yaml overrules profile %s", key, profile)
 		}
 	}
+	assert.True(t, settings.Overrules(settings.Dev, "protect", "true"), "a default that differs is found")
+	assert.False(t, settings.Overrules(settings.Dev, "mlflow", "{}"))
 }
 
 // hash is a bcrypt hash of a given cost.

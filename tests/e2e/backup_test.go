@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -45,10 +44,6 @@ func backupAndRestore(t *testing.T, p *platform) {
 	p.completed(t, p.jobFrom(t, "database-restore", "restore-now", nil), timeoutRecovery)
 	p.kube(t, "scale", "deployment/mlflow", "--replicas=2")
 	p.rolledOut(t, "mlflow")
-	p.eventually(t, time.Minute, "MLflow answers", func() error {
-		c.named(t, name)
-		return nil
-	})
 
 	a := c.named(t, name)
 	assert.Equal(t, http.StatusOK, a.status, string(a.body))

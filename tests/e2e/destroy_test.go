@@ -3,7 +3,7 @@
 package e2e
 
 import (
-	"net/http"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,13 +39,14 @@ func destroy(t *testing.T, p *platform) {
 	assert.ElementsMatch(t, []string{"default", "kube-node-lease", "kube-public", "kube-system"}, namespaces)
 	assert.Empty(t, p.kube(t, "get", "crds", "--output", "name"))
 	p.eventually(t, time.Minute, "the volumes are gone", func() error {
-		return require_empty(p.kube(t, "get", "persistentvolumes", "--output", "name"))
+		if left := p.kube(t, "get", "persistentvolumes", "--output", "name"); left != "" {
+			return fmt.Errorf("still there: %s", left)
+		}
+		return nil
 	})
 	for _, kind := range []string{"clusterroles", "clusterrolebindings", "validatingwebhookconfigurations", "mutatingwebhookconfigurations"} {
 		assert.NotContains(t, p.kube(t, "get", kind, "--output", "name"), "cnpg")
 	}
-	_, err := http.Get("https://localhost:" + httpsPort) //nolint:noctx // it must not even connect
-	assert.Error(t, err)
 }
 
 // down leaves nothing of the cluster and of the stack.
@@ -75,11 +76,12 @@ func traces(t *testing.T, dir string) []string {
 			found = append(found, line)
 		}
 	}
-	groups, err := filepath.Glob("/sys/fs/cgroup/*localcluster*" + clusterName + "*")
-	require.NoError(t, err)
-	nested, err := filepath.Glob("/sys/fs/cgroup/*/*localcluster*" + clusterName + "*")
-	require.NoError(t, err)
-	found = append(append(found, groups...), nested...)
+	// One hierarchy in version 2, one for each controller in version 1.
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		groups, err := filepath.Glob(pattern + "localcluster-" + clusterName + "-*")
+		require.NoError(t, err)
+		found = append(found, groups...)
+	}
 	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, file := range commands {

@@ -40,7 +40,7 @@ type platform struct {
 	vars map[string]string
 	// kubeBin is the directory of kubectl.
 	kubeBin string
-	count atomic.Int32
+	count   atomic.Int32
 }
 
 func newPlatform(t *testing.T) *platform {

@@ -46,14 +46,14 @@ func (p *platform) apply(t *testing.T, o object) {
 	t.Helper()
 	text, err := json.Marshal(o)
 	require.NoError(t, err)
-	cmd := p.kubectl(t, "create", "--filename", "-")
-	cmd.Stdin = strings.NewReader(string(text))
-	p.must(t, cmd)
 	metadata := o["metadata"].(object)
 	ns, _ := metadata["namespace"].(string)
 	if ns == "" {
 		ns = namespace
 	}
+	cmd := p.kubectl(t, "create", "--namespace", ns, "--filename", "-")
+	cmd.Stdin = strings.NewReader(string(text))
+	p.must(t, cmd)
 	t.Cleanup(func() {
 		p.kube(t, "delete", strings.ToLower(o["kind"].(string)), metadata["name"].(string),
 			"--namespace", ns, "--ignore-not-found", "--wait=false")

@@ -28,10 +28,10 @@ func anonymous(t *testing.T, p *platform) {
 			a := nobody.send(t, method, path, nil)
 			assert.Equal(t, http.StatusUnauthorized, a.status, "%s %s: %s", method, path, a.body)
 		}
-		// The twin: with the login the answer is MLflow's own, whatever it is.
+		// The twin: with the login the answer is MLflow's own, which for some of
+		// these is an error.
 		a := c.send(t, http.MethodGet, path, nil)
 		assert.NotEqual(t, http.StatusUnauthorized, a.status, path)
-		assert.Less(t, a.status, http.StatusInternalServerError, path)
 	}
 	a := nobody.send(t, http.MethodGet, "/health", nil)
 	assert.Equal(t, http.StatusOK, a.status)

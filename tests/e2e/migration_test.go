@@ -25,14 +25,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from mlflow.store.tracking.dbmodels.initial_models import Base
+from sqlalchemy.pool import StaticPool
 uri = os.environ["MLFLOW_BACKEND_STORE_URI"].replace("/mlflow?", "/%s?" % sys.argv[1])
 config = Config()
 config.set_main_option("script_location", os.path.join(os.path.dirname(mlflow.__file__), "store", "db_migrations"))
 script = ScriptDirectory.from_config(config)
-with sqlalchemy.create_engine(uri).begin() as connection:
+# Alembic opens a connection of its own, which has to be this one.
+with sqlalchemy.create_engine(uri, poolclass=StaticPool).connect() as connection:
     Base.metadata.create_all(connection)
     config.attributes["connection"] = connection
     command.upgrade(config, script.get_revision("head").down_revision)
+    connection.commit()
 print(script.get_current_head())
 `
 

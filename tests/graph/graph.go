@@ -81,13 +81,10 @@ func (g *Graph) OfType(typ string) []Node {
 	return found
 }
 
-// Clone is a copy that can be broken without breaking the original.
+// Clone is a copy that can be broken without breaking the original: Edit and Set
+// replace what they change.
 func (g *Graph) Clone() *Graph {
-	c := &Graph{Stack: g.Stack, Nodes: slices.Clone(g.Nodes), Outputs: maps.Clone(g.Outputs)}
-	for i := range c.Nodes {
-		c.Nodes[i].Inputs = c.Nodes[i].Inputs.Copy()
-	}
-	return c
+	return &Graph{Stack: g.Stack, Nodes: slices.Clone(g.Nodes), Outputs: maps.Clone(g.Outputs)}
 }
 
 // Edit changes the one node of a name. It panics when there is none, because a
@@ -102,27 +99,57 @@ func (g *Graph) Edit(name string, change func(*Node)) {
 	panic(fmt.Sprintf("no node %q in %s", name, strings.Join(g.Keys(), "\n")))
 }
 
-// Set puts a value at a path of a node's inputs, but not into a secret. A nil
-// value deletes. It panics when it changes nothing.
+// Set puts a value at a path of a node's inputs, through secrets, and makes what
+// is missing on the way; a nil value deletes. It panics when it changes nothing.
 func (g *Graph) Set(name, path string, value any) {
 	g.Edit(name, func(n *Node) {
-		p, err := resource.ParsePropertyPath(path)
+		steps, err := resource.ParsePropertyPath(path)
 		if err != nil {
 			panic(err)
 		}
-		root := resource.NewProperty(deepCopy(n.Inputs))
-		if value == nil {
-			if !p.Delete(root) {
-				panic("nothing to delete at " + path)
-			}
-		} else {
-			var ok bool
-			if root, ok = p.Add(root, resource.NewPropertyValue(value)); !ok {
-				panic("cannot set " + path)
-			}
+		before := resource.NewProperty(n.Inputs)
+		after := put(before, steps, value)
+		if after.DeepEquals(before) {
+			panic(name + ": setting " + path + " changes nothing")
 		}
-		n.Inputs = root.ObjectValue()
+		n.Inputs = after.ObjectValue()
 	})
+}
+
+// put returns a copy of a value with a change at a path.
+func put(v resource.PropertyValue, path []any, value any) resource.PropertyValue {
+	if len(path) == 0 {
+		return resource.NewPropertyValue(value)
+	}
+	if v.IsSecret() {
+		return resource.MakeSecret(put(v.SecretValue().Element, path, value))
+	}
+	last := value == nil && len(path) == 1
+	if index, ok := path[0].(int); ok {
+		var list []resource.PropertyValue
+		if v.IsArray() {
+			list = slices.Clone(v.ArrayValue())
+		}
+		if last {
+			return resource.NewProperty(slices.Delete(list, index, index+1))
+		}
+		for len(list) <= index {
+			list = append(list, resource.NewNullProperty())
+		}
+		list[index] = put(list[index], path[1:], value)
+		return resource.NewProperty(list)
+	}
+	key := resource.PropertyKey(path[0].(string))
+	object := resource.PropertyMap{}
+	if v.IsObject() {
+		object = maps.Clone(v.ObjectValue())
+	}
+	if last {
+		delete(object, key)
+	} else {
+		object[key] = put(object[key], path[1:], value)
+	}
+	return resource.NewProperty(object)
 }
 
 // Remove drops a node.
@@ -131,32 +158,5 @@ func (g *Graph) Remove(name string) {
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n Node) bool { return n.Name == name })
 	if len(g.Nodes) == before {
 		panic(fmt.Sprintf("no node %q", name))
-	}
-}
-
-// deepCopy copies objects and arrays, so that an edit of a clone does not reach
-// the original.
-func deepCopy(m resource.PropertyMap) resource.PropertyMap {
-	out := make(resource.PropertyMap, len(m))
-	for k, v := range m {
-		out[k] = copyValue(v)
-	}
-	return out
-}
-
-func copyValue(v resource.PropertyValue) resource.PropertyValue {
-	switch {
-	case v.IsObject():
-		return resource.NewProperty(deepCopy(v.ObjectValue()))
-	case v.IsArray():
-		all := make([]resource.PropertyValue, len(v.ArrayValue()))
-		for i, e := range v.ArrayValue() {
-			all[i] = copyValue(e)
-		}
-		return resource.NewProperty(all)
-	case v.IsSecret():
-		return resource.MakeSecret(copyValue(v.SecretValue().Element))
-	default:
-		return v
 	}
 }

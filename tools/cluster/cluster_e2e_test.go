@@ -120,6 +120,7 @@ func TestCluster(t *testing.T) {
 	step("starts again with its data after SIGKILL", func(t *testing.T) {
 		output, err := k.probe(t, "keeper", "write", "/data/note", "kept")
 		require.NoError(t, err, output)
+		addresses := podAddresses(t, k)
 		pid, err := box.PID(c.state)
 		require.NoError(t, err)
 		require.NoError(t, unix.Kill(pid, unix.SIGKILL))
@@ -144,6 +145,9 @@ func TestCluster(t *testing.T) {
 		requireEventually(t, func() error { return reach(t, k, "client") })
 		requireEventually(t, func() error { return blocked(t, k, "stranger") })
 		requireEventually(t, func() error { return published(t, c) })
+		for _, address := range podAddresses(t, k) {
+			assert.NotContains(t, addresses, address, "no Pod gets the address of an earlier one")
+		}
 	})
 	step("removes a volume with its claim", func(t *testing.T) {
 		require.Len(t, glob(t, c.state.Data("volumes"), "*_e2e_data"), 1)
@@ -223,6 +227,12 @@ func waitForApp(t *testing.T, k kubectl) {
 	for _, deployment := range []string{"server", "client", "stranger", "keeper"} {
 		k.run(t, "rollout", "status", "deployment/"+deployment, "--timeout", eventually.String())
 	}
+}
+
+// podAddresses returns the addresses of all Pods.
+func podAddresses(t *testing.T, k kubectl) []string {
+	t.Helper()
+	return strings.Fields(k.run(t, "get", "pods", "--all-namespaces", "--output", "jsonpath={.items[*].status.podIP}"))
 }
 
 // reach connects from a Deployment's Pod to the server.

@@ -128,6 +128,9 @@ func (c *Cluster) start(ctx context.Context) (systemImages, error) {
 	if err := nodeconfig.Write(c.state, values); err != nil {
 		return images, err
 	}
+	if err := nodeconfig.FreeAddresses(c.state); err != nil {
+		return images, err
+	}
 	// What a cluster that was killed left behind.
 	hierarchies, err := cgroup.Read()
 	if err != nil {

@@ -1,14 +1,17 @@
-"""Uploads one artifact of SIZE MiB with the real client.
+"""Uploads one artifact of SIZE MiB with the real client and reads it back.
 
 Usage: upload.py SIZE
 
-Prints "uploaded", or what a user of the client gets to see.
+The client has its default settings: no variable tells it how to transfer.
+Prints "identical", or what a user of the client gets to see.
 """
 
+import filecmp
 import os
 import sys
 import tempfile
 
+import mlflow
 from mlflow import MlflowClient
 
 
@@ -23,12 +26,14 @@ def main() -> int:
             handle.truncate(int(sys.argv[1]) * 1024 * 1024)
         try:
             client.log_artifact(run, file)
+            copy = mlflow.artifacts.download_artifacts(
+                run_id=run, artifact_path="large.bin", dst_path=os.path.join(directory, "copy"))
+            print("identical" if filecmp.cmp(file, copy, shallow=False) else "different")
         except Exception as error:
-            print(f"{type(error).__name__}: {error}")
+            print(f"{type(error).__name__}: {error}"[:2000])
             return 1
         finally:
             client.set_terminated(run)
-    print("uploaded")
     return 0
 
 

@@ -28,9 +28,22 @@ func doctor(ctx context.Context, e *environment) error {
 	return e.script(ctx, "python3", "doctor.py")
 }
 
+// screenshot opens the demo's experiment in headless Chromium.
+func screenshot(ctx context.Context, e *environment) error {
+	python, err := e.python(ctx)
+	if err != nil {
+		return err
+	}
+	out := filepath.Join(e.root, "out")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	return e.script(ctx, python, "screenshot.py", "iris", filepath.Join(out, "experiment.png"))
+}
+
 // script runs one of tools/client with the client's variables; the password
 // goes through the environment.
-func (e *environment) script(ctx context.Context, python, name string) error {
+func (e *environment) script(ctx context.Context, python, name string, args ...string) error {
 	if err := e.prepare(ctx); err != nil {
 		return err
 	}
@@ -38,7 +51,7 @@ func (e *environment) script(ctx context.Context, python, name string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, python, filepath.Join(e.root, "tools", "client", name))
+	cmd := exec.CommandContext(ctx, python, append([]string{filepath.Join(e.root, "tools", "client", name)}, args...)...)
 	cmd.Env = append(os.Environ(), vars...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -129,7 +129,7 @@ func (e *environment) configFile(ctx context.Context) (string, error) {
 		set = [][2]string{{"cluster.context", e.cluster.Context()}, {"images.source", "upstream"}}
 	}
 	for _, s := range set {
-		if err := e.run(ctx, "config", "set", "--config-file", copied, "--path", "mlflow-platform:"+s[0], s[1]); err != nil {
+		if err := e.run(ctx, "config", "set", "--stack", e.options.stack, "--config-file", copied, "--path", "mlflow-platform:"+s[0], s[1]); err != nil {
 			return "", err
 		}
 	}

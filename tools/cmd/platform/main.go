@@ -18,11 +18,12 @@ import (
 const usage = `usage: platform COMMAND [flags]
 
 commands:
-  up       build what is missing, start the cluster, create the stack
-  down     remove everything that up created
-  demo     log the iris example with the real MLflow client
-  doctor   check MLflow layer by layer from a client's place
-  env      print shell assignments for pulumi, kubectl and the MLflow client
+  up          build what is missing, start the cluster, create the stack
+  down        remove everything that up created
+  demo        log the iris example with the real MLflow client
+  doctor      check MLflow layer by layer from a client's place
+  screenshot  open the demo's experiment in headless Chromium
+  env         print shell assignments for pulumi, kubectl and the MLflow client
 
 With --kubeconfig and --context an existing cluster is used; it is never
 created, stopped or changed beyond the stack.
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	command, args := args[0], args[1:]
 	steps := map[string]func(context.Context, *environment) error{
-		"up": up, "down": down, "demo": demo, "doctor": doctor, "env": printEnv,
+		"up": up, "down": down, "demo": demo, "doctor": doctor, "screenshot": screenshot, "env": printEnv,
 	}
 	step, ok := steps[command]
 	if !ok {

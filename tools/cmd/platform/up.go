@@ -39,11 +39,12 @@ func up(ctx context.Context, e *environment) error {
 			return err
 		}
 	}
-	config, err := e.configFile(ctx)
-	if err != nil {
+	// The stack comes first: pulumi config works on an existing one only.
+	if err := e.run(ctx, "stack", "select", "--create", e.options.stack); err != nil {
 		return err
 	}
-	if err := e.run(ctx, "stack", "select", "--create", e.options.stack, "--config-file", config); err != nil {
+	config, err := e.configFile(ctx)
+	if err != nil {
 		return err
 	}
 	if err := e.run(ctx, "up", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview", "--suppress-outputs"); err != nil {

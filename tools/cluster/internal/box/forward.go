@@ -17,6 +17,9 @@ const (
 	// acceptPause keeps a failing accept, as when descriptors run out, from
 	// spinning.
 	acceptPause = 100 * time.Millisecond
+	// lingerTimeout is how long one direction may go on after the other broke,
+	// as in nginx's lingering_close.
+	lingerTimeout = 30 * time.Second
 )
 
 // serve accepts connections until the listener is closed and connects each
@@ -49,16 +52,20 @@ func serve(ctx context.Context, listener net.Listener, target string) {
 // join copies both ways until both sides have finished. The end of one
 // direction is passed on and leaves the other one open: a client may close its
 // half once the request is sent and still wait for the answer.
+//
+// A direction that breaks leaves the other one open as well, for lingerTimeout:
+// a server that refuses an upload answers, stops to read and resets. What the
+// client still sends is then read and dropped, so that it gets to the answer.
 func join(a, b net.Conn) {
 	var both sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		both.Go(func() {
 			from, to := pair[0], pair[1]
 			if _, err := io.Copy(to, from); err != nil {
-				// One side is broken: end the other direction as well.
-				from.Close()
-				to.Close()
-				return
+				// Fails on a connection that is closed, which ends the copies anyway.
+				deadline := time.Now().Add(lingerTimeout)
+				_, _ = a.SetDeadline(deadline), b.SetDeadline(deadline)
+				_, _ = io.Copy(io.Discard, from) // ends at once if from is the broken one
 			}
 			if half, ok := to.(interface{ CloseWrite() error }); ok {
 				_ = half.CloseWrite() // fails if the peer is gone, which the other direction notices

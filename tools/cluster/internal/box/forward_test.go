@@ -96,3 +96,20 @@ func TestForwardEndsWithTheServer(t *testing.T) {
 	_, err := io.ReadAll(client)
 	assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is closed and does not hang")
 }
+
+func TestForwardDeliversTheAnswerOfAServerThatStopsReading(t *testing.T) {
+	client := dialThrough(t, func(c *net.TCPConn) {
+		_, _ = io.ReadFull(c, make([]byte, 1024))
+		_, _ = c.Write([]byte("too large"))
+		time.Sleep(100 * time.Millisecond)
+		_ = c.SetLinger(0) // resets the connection
+		_ = c.Close()
+	})
+	// More than all buffers on the way hold.
+	_, err := client.Write(make([]byte, 64<<20))
+	require.NoError(t, err)
+	require.NoError(t, client.CloseWrite())
+	answer, err := io.ReadAll(client)
+	require.NoError(t, err)
+	assert.Equal(t, "too large", string(answer))
+}

@@ -64,7 +64,8 @@ func (s State) Config(elem ...string) string { return s.path(append([]string{"co
 // PKI holds keys and certificates.
 func (s State) PKI(elem ...string) string { return s.path(append([]string{"pki"}, elem...)...) }
 
-// Data holds what outlives a restart: etcd, containerd, kubelet, volumes, pod-logs.
+// Data holds what outlives a restart: addresses, etcd, containerd,
+// kubelet, volumes, pod-logs.
 func (s State) Data(name string) string { return s.path("data", name) }
 
 // Log is the log file of a component.

@@ -118,6 +118,7 @@ func Render(name string, v Values) ([]byte, error) {
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]string{
+		"Addresses":        layout.Inside.Data("addresses"),
 		"Bin":              layout.Bin,
 		"Config":           layout.Inside.Config(),
 		"ContainerdSocket": layout.ContainerdSocket,
