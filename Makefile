@@ -44,6 +44,9 @@ golden: ## accept the changed golden graphs; review the diff
 e2e: ## the end-to-end run on a real local cluster; Linux, root
 	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/
 
+bench: ## measure, beside a tutorial's manifests, into docs/benchmarks.md; Linux, root
+	@cd tools && go run ./bench $(ARGS)
+
 toolchain: ## build the pinned programs
 	@cd tools && go run ./cmd/toolchain build
 

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func migration(t *testing.T, p *platform) {
 	require.NotContains(t, before, head)
 
 	p.killedMigration(t)
-	assert.Equal(t, before, p.schema(t), "a killed migration leaves nothing behind")
+	require.Equal(t, before, p.schema(t), "a killed migration leaves nothing behind")
 	logs := p.completed(t, p.migrationJob(t, "migration-again"), timeoutRecovery)
 	assert.Contains(t, logs, "schema is at revision "+head)
 	assert.Contains(t, p.schema(t), head)
@@ -89,8 +90,16 @@ func (p *platform) killedMigration(t *testing.T) {
 	})
 	pods := p.pods(t, "job-name=migration-killed")
 	require.Len(t, pods, 1)
+	require.Contains(t, p.processes(t), "migrate.py")
 	p.kube(t, "delete", "pod", pods[0], "--grace-period=0", "--force")
 	p.kube(t, "delete", "job", "migration-killed", "--wait=true")
+	// The pod's object is gone before its process is.
+	p.eventually(t, time.Minute, "the migration's process is killed", func() error {
+		if strings.Contains(p.processes(t), "migrate.py") {
+			return errors.New("it still runs")
+		}
+		return nil
+	})
 	p.sql(t, scratch, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'")
 	_ = holder.Wait() // its session was ended
 	p.eventually(t, time.Minute, "the killed migration's session ends", func() error {

@@ -31,7 +31,7 @@ func noSecretInClear(t *testing.T, p *platform) {
 		name, text, known string
 	}{
 		{"the Pulumi state", p.stateText(t), "postgresql-credentials"},
-		{"process arguments", p.node(t, "sh", "-c", `for f in /proc/[0-9]*/cmdline; do tr '\000' ' ' < "$f"; echo; done 2>/dev/null`), "mlflow server"},
+		{"process arguments", p.processes(t), "mlflow server"},
 		{"pod logs", p.logs(t), "handled request"},
 		{"ConfigMaps", p.kube(t, "get", "configmaps", "--all-namespaces", "--output", "json"), "reverse_proxy"},
 		{"pod specifications", p.kube(t, "get", "pods,deployments,statefulsets,jobs,cronjobs", "--all-namespaces", "--output", "json"), "MLFLOW_BACKEND_STORE_URI"},
@@ -82,6 +82,12 @@ func (p *platform) secrets(t *testing.T) map[string][]string {
 		}
 	}
 	return all
+}
+
+// processes are the command lines of all processes in the node's pods.
+func (p *platform) processes(t *testing.T) string {
+	t.Helper()
+	return p.node(t, "sh", "-c", `for f in /proc/[0-9]*/cmdline; do tr '\000' ' ' < "$f"; echo; done 2>/dev/null`)
 }
 
 // stateText is every file of the state directory: stacks, history, backups.

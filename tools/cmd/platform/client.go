@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mlflow-platform/mlflow-platform/tools/internal/once"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
 
@@ -74,22 +75,28 @@ func (e *environment) python(ctx context.Context) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	dir := filepath.Join(cache, "client", hex.EncodeToString(sum[:6]))
-	python := filepath.Join(dir, "bin", "python3")
-	if exists(filepath.Join(dir, "ready")) {
-		return python, nil
+	entry := once.Entry{
+		Path: dir, Lock: filepath.Join(cache, "locks", "client.lock"),
+		Waiting: func() { fmt.Fprintln(e.out, "waiting for another process that installs the MLflow client") },
 	}
-	fmt.Fprintf(e.out, "installing the MLflow client into %s (first time only, a minute or two)\n", dir)
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements},
-	} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Stdout, cmd.Stderr = e.out, e.out
-		if err := cmd.Run(); err != nil {
-			return "", fmt.Errorf("installing the client: %s: %w; on Debian it needs python3-venv", strings.Join(args, " "), err)
+	_, err = entry.Build(ctx, func(tmp string) (string, error) {
+		fmt.Fprintf(e.out, "installing the MLflow client into %s (first time only, a minute or two)\n", dir)
+		made := filepath.Join(tmp, "venv")
+		for _, args := range [][]string{
+			{"python3", "-m", "venv", made},
+			{filepath.Join(made, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements},
+		} {
+			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+			cmd.Stdout, cmd.Stderr = e.out, e.out
+			if err := cmd.Run(); err != nil {
+				return "", fmt.Errorf("installing the client: %s: %w; on Debian it needs python3-venv", strings.Join(args, " "), err)
+			}
 		}
-	}
-	return python, os.WriteFile(filepath.Join(dir, "ready"), nil, 0o644)
+		return made, nil
+	})
+	// The interpreter finds its packages from where it is, so the environment can
+	// be moved; only its own scripts, which nothing here calls, cannot.
+	return filepath.Join(dir, "bin", "python3"), err
 }
 
 // printEnv prints shell assignments: of pulumi and kubectl always, of the

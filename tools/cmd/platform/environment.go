@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,8 +157,3 @@ func (e *environment) client(ctx context.Context) ([]string, error) {
 }
 
 func (e *environment) caFile() string { return filepath.Join(e.home, "ca.crt") }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
-}

@@ -47,7 +47,7 @@ func up(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := e.run(ctx, "up", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview", "--suppress-outputs"); err != nil {
+	if err := e.run(ctx, "up", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--color", "never"); err != nil {
 		return fmt.Errorf("%w\nwhat was created stays; mend the cause and run make up again", err)
 	}
 	return e.report(ctx, time.Since(start))
