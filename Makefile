@@ -36,10 +36,11 @@ unit: ## tests beside the code, of the program and the tools
 
 .PHONY: graph
 graph: ## properties, golden graphs and manifests of every stack variant
-	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./...
+	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && caddy=$$(cd tools && go run ./cmd/toolchain path caddy) && \
+	cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_CADDY=$$caddy/caddy go test ./...
 
 golden: ## accept the changed golden graphs; review the diff
-	cd tests && go test ./... -run Golden -update
+	cd tests && go test . -run Golden -update
 
 e2e: ## the end-to-end run on a real local cluster; Linux, root
 	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/

@@ -137,6 +137,8 @@ func own(all []string, namespaces ...string) []string {
 
 // onPremises are the connections of every production variant.
 var onPremises = []string{
+	"elsewhere/stranger -> mlflow/gateway: TCP 8443",
+	"kube-system/dns -> mlflow/gateway: TCP 8443",
 	"cnpg-system/cloudnative-pg -> 10.96.0.1-10.96.0.1: TCP 443, 6443",
 	"cnpg-system/cloudnative-pg -> 192.0.2.10-192.0.2.10: TCP 443, 6443",
 	"cnpg-system/cloudnative-pg -> mlflow/postgresql: TCP 8000",
@@ -162,6 +164,8 @@ func TestConnectivity(t *testing.T) {
 		"local": {
 			"0.0.0.0-255.255.255.255 -> cnpg-system/cloudnative-pg: TCP 9443",
 			"0.0.0.0-255.255.255.255 -> mlflow/gateway: TCP 8443",
+			"elsewhere/stranger -> mlflow/gateway: TCP 8443",
+			"kube-system/dns -> mlflow/gateway: TCP 8443",
 			"cnpg-system/cloudnative-pg -> 10.231.0.2-10.231.0.2: TCP 443, 6443",
 			"cnpg-system/cloudnative-pg -> 10.96.0.1-10.96.0.1: TCP 443, 6443",
 			"cnpg-system/cloudnative-pg -> mlflow/postgresql: TCP 8000",
@@ -178,8 +182,8 @@ func TestConnectivity(t *testing.T) {
 			"mlflow/postgresql -> 10.231.0.2-10.231.0.2: TCP 443, 6443",
 			"mlflow/postgresql -> 10.96.0.1-10.96.0.1: TCP 443, 6443",
 		},
-		"production":  append(slices.Clone(onPremises), "ingress-nginx/controller -> mlflow/gateway: TCP 8080"),
-		"gateway-api": append(slices.Clone(onPremises), "envoy/controller -> mlflow/gateway: TCP 8080"),
+		"production":  append(slices.Clone(onPremises), "ingress-nginx/controller -> mlflow/gateway: TCP 8080, 8443"),
+		"gateway-api": append(slices.Clone(onPremises), "envoy/controller -> mlflow/gateway: TCP 8080, 8443"),
 		// The analyser splits all addresses where a policy tells some apart.
 		"own-passwords": append(slices.DeleteFunc(slices.Clone(onPremises), func(c string) bool { return strings.HasPrefix(c, "0.0.0.0-255") }),
 			"203.0.113.0-203.0.113.255 -> mlflow/gateway: TCP 8443",

@@ -71,11 +71,18 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 }
 
 func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
+	// With a list of sources the policy must see the client's address, which only
+	// Local keeps; without one Cluster spreads the load better.
+	policy := "Cluster"
+	if len(args.SourceCIDRs) > 0 {
+		policy = "Local"
+	}
 	service, err := corev1.NewService(ctx, name+"-loadbalancer", &corev1.ServiceArgs{
 		Metadata: meta,
 		Spec: &corev1.ServiceSpecArgs{
 			Type:                     pulumi.String("LoadBalancer"),
 			Selector:                 pulumi.ToStringMap(netpol.Gateway.Labels()),
+			ExternalTrafficPolicy:    pulumi.String(policy),
 			LoadBalancerSourceRanges: pulumi.ToStringArray(args.SourceCIDRs),
 			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
 				Name: pulumi.String(netpol.GatewayHTTPS.Name), Port: pulumi.Int(443), TargetPort: pulumi.String(netpol.GatewayHTTPS.Name),

@@ -46,12 +46,12 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := ctx.RegisterComponentResource(token, name, n, opts...); err != nil {
 		return nil, err
 	}
-	labels := pod.Labels(nil, "")
+	labels := pulumi.ToStringMap(args.Labels)
+	for k, v := range pod.Labels(nil, "") {
+		labels[k] = v
+	}
 	for _, mode := range []string{"enforce", "warn", "audit"} {
 		labels["pod-security.kubernetes.io/"+mode] = pulumi.String("restricted")
-	}
-	for k, v := range args.Labels {
-		labels[k] = pulumi.String(v)
 	}
 	namespace, err := corev1.NewNamespace(ctx, name+"-namespace", &corev1.NamespaceArgs{
 		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Name), Labels: labels},

@@ -146,6 +146,9 @@ func peers(p Peer) networkingv1.NetworkPolicyPeerArray {
 		return blocks
 	}
 	peer := &networkingv1.NetworkPolicyPeerArgs{}
+	if p.EveryNamespace {
+		peer.NamespaceSelector = &metav1.LabelSelectorArgs{}
+	}
 	if p.Namespace != "" {
 		peer.NamespaceSelector = labels(map[string]string{namespaceLabel: p.Namespace})
 	}

@@ -81,6 +81,9 @@ type Peer struct {
 	Workload *Workload
 	// Namespace is another namespace: all its pods, or those of Workload.
 	Namespace string
+	// EveryNamespace is all pods of the cluster. A range of addresses does not
+	// stand for pods with every network plugin.
+	EveryNamespace bool
 	// CIDRs are addresses.
 	CIDRs []string
 }
@@ -144,6 +147,7 @@ func Edges(a Args) []Edge {
 	if a.ControllerNamespace != "" {
 		edges[len(edges)-1] = Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"}
 	}
+	edges = append(edges, Edge{Peer{EveryNamespace: true}, in(Gateway), []Port{GatewayHTTPS}, "clients in the cluster; the gateway asks for the login"})
 	store, storePort := Peer{CIDRs: a.StoreCIDRs}, Port{"s3", a.StorePort}
 	if a.ObjectStore {
 		store, storePort = in(ObjectStore), S3

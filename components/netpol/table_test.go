@@ -32,8 +32,11 @@ func unserved(edges []netpol.Edge) []string {
 			bad = append(bad, show(e)+": no reason")
 		}
 		for _, end := range []netpol.Peer{e.From, e.To} {
-			if end.Workload == nil && end.Namespace == "" && len(end.CIDRs) == 0 {
+			if end.Workload == nil && end.Namespace == "" && len(end.CIDRs) == 0 && !end.EveryNamespace {
 				bad = append(bad, show(e)+": an empty end allows everybody")
+			}
+			if end.EveryNamespace && (e.To.Workload == nil || e.To.Workload.Name != netpol.Gateway.Name) {
+				bad = append(bad, show(e)+": every pod of the cluster reaches the gateway only")
 			}
 			for _, c := range end.CIDRs {
 				if _, err := netip.ParsePrefix(c); err != nil {
@@ -59,6 +62,9 @@ func end(p netpol.Peer) string {
 	name := p.Namespace
 	if p.Workload != nil {
 		name += "/" + p.Workload.Name
+	}
+	if p.EveryNamespace {
+		name += "*"
 	}
 	return name + fmt.Sprint(p.CIDRs)
 }
@@ -90,6 +96,7 @@ func TestUnservedEdgesAreFound(t *testing.T) {
 		"no port":     {From: from, To: to, Why: "x"},
 		"no reason":   {From: from, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}},
 		"everybody":   {To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"every pod":   {From: netpol.Peer{EveryNamespace: true}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
 		"bad range":   {From: netpol.Peer{CIDRs: []string{"everywhere"}}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
 		"no number":   {From: from, To: netpol.Peer{CIDRs: []string{"192.0.2.0/24"}}, Ports: []netpol.Port{{Name: "s3"}}, Why: "x"},
 	} {
@@ -102,7 +109,7 @@ func TestUnservedEdgesAreFound(t *testing.T) {
 func TestWhoReachesWhat(t *testing.T) {
 	want := map[string]map[string][]string{
 		"in-cluster store": {
-			"gateway:8443": {"/mlflow-retention[]", "[0.0.0.0/0 ::/0]"},
+			"gateway:8443": {"*[]", "/mlflow-retention[]", "[0.0.0.0/0 ::/0]"},
 			"gateway:8080": nil, "gateway:9180": nil,
 			"mlflow:5000":     {"/gateway[]"},
 			"postgresql:5432": {"/database-backup[]", "/mlflow-migration[]", "/mlflow-retention[]", "/mlflow[]", "/postgresql[]"},
@@ -110,7 +117,7 @@ func TestWhoReachesWhat(t *testing.T) {
 			"postgresql:9187": nil,
 			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow[]"},
 		},
-		"s3":         {"gateway:8443": {"/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
+		"s3":         {"gateway:8443": {"*[]", "/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
 		"controller": {"gateway:8080": {"ingress[]"}, "mlflow:5000": {"/gateway[]"}},
 		"monitoring": {"gateway:9180": {"monitoring[]"}, "postgresql:9187": {"monitoring[]"}, "mlflow:5000": {"/gateway[]"}},
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/images"
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/protect"
 )
 
 const operatorToken = "mlflow:postgres:Operator"
@@ -25,6 +26,10 @@ const OperatorNamespace = "cnpg-system"
 type OperatorArgs struct {
 	// Images resolves the operator's image.
 	Images images.Set
+	// PullSecrets are names of image pull Secrets in the operator's namespace.
+	PullSecrets []string
+	// Protect guards the definitions: deleting them deletes every database.
+	Protect bool
 	// Edges is the table of its NetworkPolicies.
 	Edges []netpol.Edge
 }
@@ -43,7 +48,7 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	if err != nil {
 		return nil, err
 	}
-	objects, err := manifest(images.Version(images.CloudNativePG), image)
+	objects, err := manifest(images.Version(images.CloudNativePG), image, args.PullSecrets)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +64,7 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 		{"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ConfigMap", "Service"},
 		{"ClusterRoleBinding"},
 	} {
-		made, err := o.create(ctx, name, objects, stage, before)
+		made, err := o.create(ctx, name, args.Protect, objects, stage, before)
 		if err != nil {
 			return nil, err
 		}
@@ -72,10 +77,10 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 			before = append(before, policies.All...)
 		}
 	}
-	if o.Ready, err = o.create(ctx, name, objects, []string{"Deployment"}, before); err != nil {
+	if o.Ready, err = o.create(ctx, name, args.Protect, objects, []string{"Deployment"}, before); err != nil {
 		return nil, err
 	}
-	hooks, err := o.create(ctx, name, objects, []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, before)
+	hooks, err := o.create(ctx, name, args.Protect, objects, []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, before)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +88,7 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{})
 }
 
-func (o *Operator) create(ctx *pulumi.Context, name string, objects []object, kinds []string, after []pulumi.Resource) ([]pulumi.Resource, error) {
+func (o *Operator) create(ctx *pulumi.Context, name string, guard bool, objects []object, kinds []string, after []pulumi.Resource) ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
 	for _, kind := range kinds {
 		for _, obj := range objects {
@@ -91,8 +96,12 @@ func (o *Operator) create(ctx *pulumi.Context, name string, objects []object, ki
 				continue
 			}
 			role := strings.ToLower(kind) + "-" + strings.TrimSuffix(obj.name(), ".postgresql.cnpg.io")
+			own := []pulumi.ResourceOption{pulumi.DependsOn(after)}
+			if kind == "Namespace" || kind == "CustomResourceDefinition" {
+				own = append(own, protect.Options(guard)...)
+			}
 			r := &pulumi.CustomResourceState{}
-			err := ctx.RegisterResource(obj.token(), name+"-"+role, pulumi.ToMap(obj), r, component.Options(o, pulumi.DependsOn(after))...)
+			err := ctx.RegisterResource(obj.token(), name+"-"+role, pulumi.ToMap(obj), r, component.Options(o, own...)...)
 			if err != nil {
 				return nil, fmt.Errorf("creating %s %s: %w", kind, obj.name(), err)
 			}
@@ -123,7 +132,7 @@ func (o object) token() string {
 }
 
 // manifest reads the release manifest and puts our image and resources in.
-func manifest(version, image string) ([]object, error) {
+func manifest(version, image string, pullSecrets []string) ([]object, error) {
 	raw, err := releases.OperatorManifests.ReadFile("cnpg-" + version + ".yaml")
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest of CloudNativePG %s: %w", version, err)
@@ -141,7 +150,7 @@ func manifest(version, image string) ([]object, error) {
 			continue
 		}
 		if o.kind() == "Deployment" {
-			if err := adjust(o, image); err != nil {
+			if err := adjust(o, image, pullSecrets); err != nil {
 				return nil, err
 			}
 		}
@@ -160,11 +169,18 @@ func manifest(version, image string) ([]object, error) {
 // from the table, is not pulled again on every start (which fails without a
 // registry), and the CPU limit of 100m, under which leader election times out
 // on a busy node, goes.
-func adjust(deployment object, image string) error {
+func adjust(deployment object, image string, pullSecrets []string) error {
 	spec, ok := dig(deployment, "spec", "template", "spec")
 	containers, isList := spec["containers"].([]any)
 	if !ok || !isList || len(containers) != 1 {
 		return errors.New("the manifest of CloudNativePG does not have one container")
+	}
+	var refs []any
+	for _, name := range pullSecrets {
+		refs = append(refs, map[string]any{"name": name})
+	}
+	if len(refs) > 0 {
+		spec["imagePullSecrets"] = refs
 	}
 	c, _ := containers[0].(map[string]any)
 	c["image"] = image

@@ -165,10 +165,10 @@ var artifacts = []invalid{
 
 // server are mistakes about MLflow.
 var server = []invalid{
-	{name: "the seeds' version", changes: config{"mlflow": `{"version": "3.3.2"}`}, want: []string{
-		`mlflow.version is "3.3.2"; want 3.11.0 or later`}},
+	{name: "the version many guides pin", changes: config{"mlflow": `{"version": "3.3.2"}`}, want: []string{
+		`mlflow.version is "3.3.2"; want a release, 3.11.0 or later`}},
 	{name: "no version", changes: config{"mlflow": `{"version": "latest"}`}, want: []string{
-		`mlflow.version is "latest"; want 3.11.0 or later`}},
+		`mlflow.version is "latest"; want a release, 3.11.0 or later`}},
 	{name: "no replicas", changes: config{"mlflow": `{"replicas": 0}`}, want: []string{"mlflow.replicas is 0; want at least 1"}},
 	{name: "one replica in production", base: production, changes: config{"mlflow": `{"replicas": 1}`}, want: []string{
 		"mlflow.replicas is 1; want at least 2 in profile production"}},
@@ -198,7 +198,7 @@ var entry = []invalid{
 	{name: "nobody", changes: config{"auth": `{"users": []}`}, want: []string{
 		"auth.users is []; want at least one user with auth.mode basic"}},
 	{name: "user with a colon", changes: config{"auth": `{"users": ["a:b"]}`}, want: []string{
-		`auth.users is "a:b"; want lower-case letters, digits and -._@, at most 63`}},
+		`auth.users is "a:b"; want lower-case letters, digits and -._, at most 63`}},
 	{name: "user twice", changes: config{"auth": `{"users": ["a", "a"]}`}, want: []string{`auth.users is "a"; want every user once`}},
 	{name: "the job's user", changes: config{"auth": `{"users": ["mlflow-retention"]}`}, want: []string{
 		`auth.users is "mlflow-retention"; want another name: the platform's own job uses it`}},
@@ -231,6 +231,8 @@ var entry = []invalid{
 		`images.source is "mirror"; want upstream or local`}},
 	{name: "mirror of local images", changes: config{"images": `{"source": "local", "registry": "r.example.com"}`}, want: []string{
 		`images.registry is "r.example.com"; want nothing with images.source local`}},
+	{name: "another version of a local image", changes: config{"images": `{"source": "local"}`, "mlflow": `{"version": "3.12.0"}`}, want: []string{
+		`mlflow.version is "3.12.0"; want ` + settings.DefaultMLflowVersion + ` with images.source local: it is the one that is built`}},
 	{name: "image without a tag", changes: config{"images": `{"mlflow": "registry.example.com:5000/mlflow"}`}, want: []string{
 		`images.mlflow is "registry.example.com:5000/mlflow"; want a reference with an exact tag or digest`}},
 	{name: "latest image", changes: config{"images": `{"mlflow": "mlflow:latest"}`}, want: []string{
@@ -248,8 +250,8 @@ var several = []invalid{
 		`protect is "maybe"; want true or false`,
 		`namespace is "UP"; want ` + wantLabel,
 		"database.instances is 2; want 1, or 3 for a primary and two replicas",
-		`mlflow.version is "2.0.0"; want 3.11.0 or later`,
-		`auth.users is "A"; want lower-case letters, digits and -._@, at most 63`,
+		`mlflow.version is "2.0.0"; want a release, 3.11.0 or later`,
+		`auth.users is "A"; want lower-case letters, digits and -._, at most 63`,
 	}},
 	{name: "an empty stack", drop: []string{"platform", "profile", "cluster", "artifacts", "exposure"}, want: []string{
 		"platform is required (kubernetes); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",

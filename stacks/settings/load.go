@@ -37,6 +37,10 @@ func Load(stack string, config map[string]string, secretKeys []string) (*Setting
 			problems.add("%s is stored in plain text; set it again with: pulumi config set --secret %s", key, key)
 			continue
 		}
+		if field.Type() != reflect.TypeFor[Secret]() && secret {
+			problems.add("%s is stored as a secret; want secrets in their own keys (%s) and this one without --secret, or it leaks in parts", key, strings.Join(secretNames(fields), ", "))
+			continue
+		}
 		problems = append(problems, decode(key, values[key], field)...)
 	}
 	// A wrong type leaves a default behind, so the rules still see whole settings
@@ -58,6 +62,17 @@ func topLevel(s *Settings) map[string]reflect.Value {
 		}
 	}
 	return fields
+}
+
+// secretNames are the keys that hold secrets.
+func secretNames(fields map[string]reflect.Value) []string {
+	var names []string
+	for _, key := range sortedKeys(fields) {
+		if fields[key].Type() == reflect.TypeFor[Secret]() {
+			names = append(names, key)
+		}
+	}
+	return names
 }
 
 // decode lays one configuration value over a field, strictly.

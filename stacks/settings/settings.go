@@ -88,6 +88,9 @@ func (Secret) String() string { return "[secret]" }
 // GoString hides the value from %#v.
 func (Secret) GoString() string { return "[secret]" }
 
+// MarshalText hides the value from encoders.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
 // Cluster is the Kubernetes cluster.
 type Cluster struct {
 	// Mode is existing (use the kubeconfig) or managed (created by the stack,
@@ -245,7 +248,8 @@ type Exposure struct {
 	Mode string `json:"mode" want:"loadBalancer, ingress, gateway, none"`
 	// Host is the DNS name clients use.
 	Host string `json:"host"`
-	// Port is the port clients use.
+	// Port is the port clients use. The load balancer listens on 443; another port
+	// is for something in front of it that forwards, such as the local cluster.
 	Port int `json:"port"`
 	// SourceCIDRs limits who reaches the gateway; empty allows everybody, who
 	// then still has to log in.
@@ -280,7 +284,8 @@ type Images struct {
 	// Registry mirrors all upstream images: registry.example.com/mirror puts
 	// docker.io/library/caddy at registry.example.com/mirror/library/caddy.
 	Registry string `json:"registry"`
-	// PullSecrets are names of image pull Secrets in the namespace.
+	// PullSecrets are names of image pull Secrets, in the namespace and in the
+	// operator's.
 	PullSecrets []string `json:"pullSecrets"`
 	// MLflow replaces the MLflow image, for teams with their own.
 	MLflow string `json:"mlflow"`
@@ -317,7 +322,11 @@ func (a Artifacts) Port() (int, error) {
 	if u.Port() == "" {
 		return 443, nil
 	}
-	return strconv.Atoi(u.Port())
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil || port == 0 {
+		return 0, fmt.Errorf("reading artifacts.endpoint: port %s is not 1 to 65535", u.Port())
+	}
+	return int(port), nil
 }
 
 // Warnings are what is allowed but better known.

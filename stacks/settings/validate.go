@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/blang/semver/v4"
 	"github.com/robfig/cron/v3"
@@ -30,7 +31,6 @@ var minMLflow = semver.MustParse("3.11.0")
 
 // rules is every check; each looks at one part and adds what is wrong.
 var rules = []func(*Settings, *Problems){
-	(*Settings).checkPlatform,
 	(*Settings).checkCluster,
 	(*Settings).checkDatabase,
 	(*Settings).checkArtifacts,
@@ -43,6 +43,14 @@ var rules = []func(*Settings, *Problems){
 
 func (s *Settings) validate() Problems {
 	var p Problems
+	s.checkPlatform(&p)
+	switch s.Platform {
+	case AWS, Azure, GCP:
+		// The rules below are about a platform that exists; on another one they
+		// would bury the one thing to know.
+		return p
+	case Kubernetes:
+	}
 	for _, rule := range rules {
 		rule(s, &p)
 	}
@@ -61,6 +69,11 @@ func (s *Settings) checkPlatform(p *Problems) {
 	}
 	p.want(s.Profile == Dev || s.Profile == Production, "profile", string(s.Profile), "dev or production")
 	p.want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
+	for _, key := range sortedKeys(s.Tags) {
+		p.want(len(validation.IsQualifiedName(key)) == 0 && len(validation.IsValidLabelValue(s.Tags[key])) == 0, "tags."+key, s.Tags[key],
+			"a Kubernetes label: at most 63 letters, digits and -_., starting and ending with a letter or digit")
+		p.want(!strings.Contains(key, "kubernetes.io/"), "tags."+key, s.Tags[key], "a key that is not Kubernetes' own: pod-security labels are set by the platform")
+	}
 	for _, reserved := range []string{"default", "kube-system", "kube-public", "kube-node-lease", "cnpg-system"} {
 		p.want(s.Namespace != reserved, "namespace", s.Namespace, "a namespace of its own")
 	}
@@ -107,7 +120,9 @@ func (s *Settings) checkArtifacts(p *Problems) {
 		p.want(a.TransitionDays == 0, "artifacts.transitionDays", a.TransitionDays, "0 with store inCluster: it has one storage class")
 	case "s3":
 		u, err := url.Parse(a.Endpoint)
-		p.want(err == nil && u.Scheme == "https" && u.Host != "", "artifacts.endpoint", a.Endpoint, "an https URL with store s3")
+		_, portErr := a.Port()
+		p.want(err == nil && u.Scheme == "https" && u.Hostname() != "" && portErr == nil, "artifacts.endpoint", a.Endpoint, "an https URL with store s3")
+		p.want(err != nil || u.User == nil, "artifacts.endpoint", Secret(""), "a URL without a login: set s3AccessKeyId and s3SecretAccessKey")
 		p.want(len(a.CIDRs) > 0, "artifacts.cidrs", a.CIDRs, "the addresses of the endpoint with store s3: egress goes nowhere else")
 		p.requiredSecret(s.S3AccessKeyID != "", "s3AccessKeyId", "with artifacts.store s3")
 		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
@@ -123,7 +138,7 @@ func (s *Settings) checkArtifacts(p *Problems) {
 func (s *Settings) checkMLflow(p *Problems) {
 	m := s.MLflow
 	v, err := semver.Parse(m.Version)
-	p.want(err == nil && v.GTE(minMLflow), "mlflow.version", m.Version, "%s or later", minMLflow)
+	p.want(err == nil && v.GTE(minMLflow) && len(v.Build) == 0, "mlflow.version", m.Version, "a release, %s or later", minMLflow)
 	p.want(m.Replicas >= 1, "mlflow.replicas", m.Replicas, "at least 1")
 	p.want(s.Profile != Production || m.Replicas >= 2, "mlflow.replicas", m.Replicas, "at least 2 in profile production")
 	p.want(m.Workers >= 1 && m.Workers <= 16, "mlflow.workers", m.Workers, "1 to 16")
@@ -140,7 +155,7 @@ func (s *Settings) checkMLflow(p *Problems) {
 
 // userName is what goes into a Secret key, the gateway's configuration and HTTP
 // basic authentication unchanged; RFC 7617 forbids the colon.
-var userName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9._@]{0,61}[a-z0-9])?$`)
+var userName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?$`)
 
 // RetentionUser is the login of the clean-up job.
 const RetentionUser = "mlflow-retention"
@@ -159,7 +174,9 @@ func (s *Settings) checkAuth(p *Problems) {
 	}
 	seen := map[string]bool{}
 	for _, user := range s.Auth.Users {
-		p.want(userName.MatchString(user), "auth.users", user, "lower-case letters, digits and -._@, at most 63")
+		p.want(userName.MatchString(user), "auth.users", user, "lower-case letters, digits and -._, at most 63")
+		// The gateway reads the names from a file in which this word includes another.
+		p.want(user != "import", "auth.users", user, "another name: the gateway's configuration reserves it")
 		p.want(!seen[user], "auth.users", user, "every user once")
 		p.want(!slices.Contains(ServiceUsers, user), "auth.users", user, "another name: the platform's own job uses it")
 		seen[user] = true

@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +28,7 @@ func invalidConfiguration(t *testing.T, p *platform) {
 			r := p.run(t, p.pulumi(t, "up", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
 			require.Error(t, r.err, tail(r.all()))
 			assert.Contains(t, r.all(), c.message)
+			assert.Contains(t, r.all(), "nothing was changed")
 			assert.NotContains(t, r.all(), "goroutine", "an error, not a crash")
 			assert.Equal(t, before, p.resources(t), "the state is as it was")
 			assert.Equal(t, workload, p.generations(t), "the cluster is as it was")
@@ -35,8 +38,7 @@ func invalidConfiguration(t *testing.T, p *platform) {
 	file := p.configWith(t, "mlflow.retention.days", "200")
 	r := p.run(t, p.pulumi(t, "preview", "--stack", "local", "--config-file", file, "--diff"))
 	require.NoError(t, r.err, tail(r.all()))
-	assert.Contains(t, r.all(), "RETENTION_DAYS")
-	assert.Contains(t, r.all(), "200")
+	assert.Regexp(t, `"180" => "200"`, r.stdout)
 }
 
 // configWith is a copy of the stack's configuration with a key changed.
@@ -50,14 +52,22 @@ func (p *platform) configWith(t *testing.T, key, value string) string {
 	return file
 }
 
-// resources are what the state says exists.
+// resources are what the state says exists: name, id, and when it was made and
+// changed. The inputs are no use: secrets are encrypted anew each time.
 func (p *platform) resources(t *testing.T) string {
 	t.Helper()
 	var export object
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, p.pulumi(t, "stack", "export", "--stack", "local"))), &export))
-	text, err := json.Marshal(path(export, "deployment", "resources"))
-	require.NoError(t, err)
-	return string(text)
+	var lines []string
+	for _, item := range path(export, "deployment", "resources").([]any) {
+		r := item.(object)
+		// The stack itself is written by every update, also by one that fails.
+		if r["type"] != "pulumi:pulumi:Stack" {
+			lines = append(lines, fmt.Sprint(r["urn"], r["id"], r["created"], r["modified"]))
+		}
+	}
+	require.Greater(t, len(lines), 50)
+	return strings.Join(lines, "\n")
 }
 
 // generations changes with every change of a specification.
