@@ -42,6 +42,14 @@ graph: ## properties, golden graphs and manifests of every stack variant
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 
+PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(HOME)/.cache/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
+
+python-test: ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server
+	@test -e $(PYTHON_TEST_VENV)/ready || { python3 -m venv --clear $(PYTHON_TEST_VENV) && \
+		$(PYTHON_TEST_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt && \
+		touch $(PYTHON_TEST_VENV)/ready; }
+	$(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
+
 e2e: ## the end-to-end run on a real local cluster; Linux, root
 	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/
 
@@ -70,4 +78,4 @@ check: ## formatting and vet of all modules
 	@test -z "$$(gofmt -l main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests)" || { gofmt -l . ; exit 1; }
 	go vet ./...
 	cd tools && go vet ./...
-	cd tests && go vet ./...
+	cd tests && go vet ./... && go vet -tags e2e ./...

@@ -22,10 +22,13 @@ func protection(t *testing.T, p *platform) {
 	file := p.configWith(t, "protect", "true")
 	p.must(t, p.pulumi(t, "up", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
 	before := p.generations(t)
-	refused := p.run(t, p.pulumi(t, "destroy", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
+	// Without its preview a destroy would delete everything that is not
+	// protected before it fails.
+	refused := p.run(t, p.pulumi(t, "destroy", "--stack", "local", "--config-file", file, "--yes"))
 	require.Error(t, refused.err)
-	assert.Contains(t, refused.all(), "protected")
-	assert.Equal(t, before, p.generations(t), "a refused destroy deletes nothing")
+	assert.Contains(t, refused.all(), "cannot be deleted")
+	assert.Contains(t, refused.all(), "because it is protected")
+	require.Equal(t, before, p.generations(t), "a refused destroy deletes nothing")
 	assert.True(t, c.readable(t, r))
 	assert.Equal(t, "active", c.stage(t, r))
 }

@@ -117,7 +117,9 @@ func down(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := e.run(ctx, "destroy", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview"); err != nil {
+		// The preview is what refuses to delete a protected stack; without it the
+		// workload would be gone before the first protected resource stops it.
+		if err := e.run(ctx, "destroy", "--stack", e.options.stack, "--config-file", config, "--yes"); err != nil {
 			return err
 		}
 	} else if err := e.cluster.Down(ctx, true); err != nil {
