@@ -140,7 +140,7 @@ func (b *build) workload() error {
 		Scope: b.scope, Version: s.MLflow.Version, Connections: s.Connections(),
 		CPURequest:    s.MLflow.Resources.CPURequest,
 		MemoryRequest: s.MLflow.Resources.MemoryRequest, MemoryLimit: s.MLflow.Resources.MemoryLimit,
-		TmpGiB: s.MLflow.TmpGiB, Origins: origins(s.Exposure),
+		StorageGiB: s.Database.StorageGiB, TmpGiB: s.MLflow.TmpGiB, Origins: origins(s.Exposure),
 		Database: b.database, Bucket: b.bucket, Identity: b.identity, Protect: s.Protect,
 	}, b.inCompute()...); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (b *build) schedules() error {
 	scope := b.scope
 	scope.After = pod.Join(scope.After, b.server.Ready)
 	if _, err := backup.New(b.ctx, "backup", backup.Args{
-		Scope: scope, Schedule: s.Database.Backup.Schedule, RetentionDays: s.Database.Backup.RetentionDays,
+		Scope: scope, StorageGiB: s.Database.StorageGiB, Schedule: s.Database.Backup.Schedule, RetentionDays: s.Database.Backup.RetentionDays,
 		Enabled: s.Database.Backup.Enabled, Bucket: b.bucket, Identity: b.identity, ServiceAccount: b.server.ServiceAccount,
 		Libpq: mlflow.LibpqEnv(b.database), Volumes: volumes, Mounts: mounts,
 	}, b.inCompute()...); err != nil {

@@ -15,8 +15,8 @@ const ContractVersion = 1
 type Outputs struct {
 	// ContractVersion is the version of this contract.
 	ContractVersion pulumi.IntInput `pulumi:"contractVersion"`
-	// TrackingURL is where clients outside the cluster reach MLflow; empty with
-	// exposure.mode none.
+	// TrackingURL is where clients outside the cluster reach MLflow; empty without
+	// exposure.host.
 	TrackingURL pulumi.StringInput `pulumi:"trackingUrl"`
 	// InternalTrackingURL is where pods of the same cluster reach it.
 	InternalTrackingURL pulumi.StringInput `pulumi:"internalTrackingUrl"`
@@ -25,7 +25,7 @@ type Outputs struct {
 	Address pulumi.StringInput `pulumi:"address"`
 	// CACertificate is the PEM certificate that signs the gateway's; save it and
 	// set MLFLOW_TRACKING_SERVER_CERT_PATH to the file. Empty when
-	// exposure.tls.source is config.
+	// exposure.tls.source is config or a controller ends TLS.
 	CACertificate pulumi.StringInput `pulumi:"caCertificate"`
 	// InternalCACertificate signs the gateway's certificate for pods of the
 	// cluster.
@@ -68,7 +68,7 @@ func (b *build) outputs() *Outputs {
 		MLflowVersion:         pulumi.String(s.MLflow.Version),
 		Passwords:             b.gateway.Passwords,
 	}
-	if s.Exposure.TLS.Source == "config" {
+	if s.Exposure.TLS.Source == "config" || s.Exposure.Mode == "ingress" || s.Exposure.Mode == "gateway" {
 		o.CACertificate = pulumi.String("")
 	}
 	return o

@@ -77,7 +77,7 @@ func variants(t *testing.T) []variant {
 		})},
 		{name: "gateway-api", protected: true, secrets: store, values: onPremises(map[string]any{
 			"exposure": map[string]any{
-				"mode": "gateway", "host": "mlflow.example.com", "parentGateway": "envoy/public", "controllerNamespace": "envoy",
+				"mode": "gateway", "host": "mlflow.example.com", "parentGateway": "envoy/public/https", "controllerNamespace": "envoy",
 			},
 			"images": map[string]any{"registry": "registry.example.com/mirror", "pullSecrets": []string{"mirror"}},
 		})},

@@ -27,8 +27,8 @@ const RestoreCronJob = "database-restore"
 
 const (
 	dumpPath = "/dump/mlflow.dump"
-	// deadline is four hours: 200 GiB at 15 MiB/s.
-	deadline = 4 * 60 * 60
+	// Deadline of a dump or restore in seconds: four hours are 200 GiB at 15 MiB/s.
+	Deadline = 4 * 60 * 60
 )
 
 // Dump describes a pod that dumps and uploads.
@@ -110,9 +110,10 @@ func postgres(name, image string, env corev1.EnvVarArray, mounts corev1.VolumeMo
 	}
 }
 
-// Volumes are what Containers need beyond the scripts' own.
-func Volumes() corev1.VolumeArray {
-	return corev1.VolumeArray{pod.EmptyDir("dump", "50Gi")}
+// Volumes are what Containers need beyond the scripts' own. A compressed dump is
+// smaller than the database's volume, storageGiB.
+func Volumes(storageGiB int) corev1.VolumeArray {
+	return corev1.VolumeArray{pod.EmptyDir("dump", fmt.Sprintf("%dGi", storageGiB))}
 }
 
 // Args are the inputs of the schedule.
@@ -122,6 +123,8 @@ type Args struct {
 	Schedule string
 	// RetentionDays is how long a dump is kept.
 	RetentionDays int
+	// StorageGiB is the size of the database's volume.
+	StorageGiB int
 	// Enabled is false to suspend the schedule.
 	Enabled bool
 	// Bucket and Identity are the platform's.
@@ -174,7 +177,11 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func cronJob(ctx *pulumi.Context, parent pulumi.Resource, logical, physical, schedule string, suspend bool, args Args, init, containers corev1.ContainerArray) error {
 	labels := pod.Labels(netpol.Backup.Labels(), "")
 	_, err := batchv1.NewCronJob(ctx, logical, &batchv1.CronJobArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(physical), Namespace: args.Namespace, Labels: labels},
+		Metadata: &metav1.ObjectMetaArgs{
+			Name: pulumi.String(physical), Namespace: args.Namespace, Labels: labels,
+			// Who suspends a schedule by hand becomes its owner; the next update takes it back.
+			Annotations: pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")},
+		},
 		Spec: &batchv1.CronJobSpecArgs{
 			Schedule: pulumi.String(schedule), TimeZone: pulumi.String("Etc/UTC"), Suspend: pulumi.Bool(suspend),
 			ConcurrencyPolicy: pulumi.String("Forbid"),
@@ -185,8 +192,8 @@ func cronJob(ctx *pulumi.Context, parent pulumi.Resource, logical, physical, sch
 				Metadata: &metav1.ObjectMetaArgs{Labels: labels},
 				Spec: pod.Job{
 					Labels: labels, ServiceAccount: args.ServiceAccount, PullSecrets: args.PullSecrets,
-					BackoffLimit: 2, Deadline: deadline, Init: init, Containers: containers,
-					Volumes: pod.Concat(scripts.Volumes(), Volumes(), args.Volumes, args.Identity.Volumes),
+					BackoffLimit: 2, Deadline: Deadline, Init: init, Containers: containers,
+					Volumes: pod.Concat(scripts.Volumes(), Volumes(args.StorageGiB), args.Volumes, args.Identity.Volumes),
 				}.Spec(),
 			},
 		},

@@ -32,7 +32,7 @@ type Args struct {
 	SourceCIDRs []string
 	// Annotations of the object this creates.
 	Annotations map[string]string
-	// IngressClass of an Ingress, ParentGateway (namespace/name) of an HTTPRoute.
+	// IngressClass of an Ingress, ParentGateway (namespace/name/listener) of an HTTPRoute.
 	IngressClass, ParentGateway string
 }
 
@@ -133,12 +133,17 @@ func ingress(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMet
 // route uses only fields of the Gateway API's standard channel that every
 // implementation has (gateway-api.sigs.k8s.io, v1.4 and later).
 func route(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
-	namespace, parent, _ := strings.Cut(args.ParentGateway, "/")
+	parts := strings.SplitN(args.ParentGateway, "/", 3)
+	if len(parts) != 3 {
+		return fmt.Errorf("parent gateway %q is not namespace/name/listener", args.ParentGateway)
+	}
 	_, err := apiextensions.NewCustomResource(ctx, name+"-route", &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("gateway.networking.k8s.io/v1"), Kind: pulumi.String("HTTPRoute"), Metadata: meta,
 		OtherFields: kubernetes.UntypedArgs{"spec": pulumi.Map{
-			"parentRefs": pulumi.Array{pulumi.StringMap{"namespace": pulumi.String(namespace), "name": pulumi.String(parent)}},
-			"hostnames":  pulumi.ToStringArray([]string{args.Host}),
+			"parentRefs": pulumi.Array{pulumi.StringMap{
+				"namespace": pulumi.String(parts[0]), "name": pulumi.String(parts[1]), "sectionName": pulumi.String(parts[2]),
+			}},
+			"hostnames": pulumi.ToStringArray([]string{args.Host}),
 			"rules": pulumi.Array{pulumi.Map{
 				"backendRefs": pulumi.Array{pulumi.Map{"name": pulumi.String(netpol.Gateway.Name), "port": pulumi.Int(80)}},
 				// Uploads outlast every default (Envoy's is 15 s).

@@ -73,10 +73,12 @@ func caddyfile(a Args) string {
 		# and an upload that asks regardless falls back to the gateway.
 		@offers path /api/3.0/mlflow/server-info
 		@presigned path */mlflow-artifacts/mpu/* */mlflow-artifacts/presigned/* */mlflow/artifacts/presigned-*
+		@presignedQuery query presigned=*
 		header @offers Content-Type application/json
 		header @presigned Content-Type application/json
 		respond @offers `+"`"+`{"error_code":"ENDPOINT_NOT_FOUND","message":"this gateway does not tell what the server behind it offers"}`+"`"+` 404
 		respond @presigned `+"`"+`{"error_code":"NOT_IMPLEMENTED","message":"Multipart upload is not supported for the current artifact repository: artifacts go through this gateway"}`+"`"+` 501
+		error @presignedQuery 501
 		reverse_proxy %[1]s {
 			# MLflow answers to one Host only; the user is known here and the
 			# password goes no further.

@@ -1,6 +1,6 @@
 // Package images is the one table of container images. Every image has an
 // upstream reference with an exact version and a local name, under which the
-// same version is built for clusters that reach no registry. A local build
+// tools build it for clusters that reach no registry. A local build
 // never claims an upstream name or digest.
 package images
 

@@ -51,6 +51,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, args platform.Bucket
 	if err != nil {
 		return nil, fmt.Errorf("creating the object store's credentials: %w", err)
 	}
+	b.Checksum = pod.ChecksumOutput(accessKeyID, secretAccessKey, ca)
 	setup, err := p.setup(ctx, name, args.Scope, b, component.Options(b, provider, pulumi.DependsOn(append(after, secret)),
 		// Jobs are immutable and this one is idempotent: a changed bucket
 		// configuration runs a new one.

@@ -19,6 +19,9 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	args := &kubernetes.ProviderArgs{
 		Context:               pulumi.String(p.settings.Cluster.Context),
 		EnableServerSideApply: pulumi.Bool(true),
+		// Without these a changed Secret or ConfigMap is deleted and made again, and a
+		// pod that starts in between cannot mount it. Checksums roll the pods.
+		EnableSecretMutable: pulumi.Bool(true), EnableConfigMapMutable: pulumi.Bool(true),
 	}
 	if path := p.settings.Cluster.Kubeconfig; path != "" {
 		args.Kubeconfig = pulumi.String(path)

@@ -17,7 +17,7 @@ const (
 // Identity is the S3 credentials in a Secret: a cluster without a cloud has no
 // identity that an S3 endpoint accepts.
 func (p *Platform) Identity(ctx *pulumi.Context, name string, args platform.IdentityArgs, opts ...pulumi.ResourceOption) (*platform.Identity, error) {
-	i := &platform.Identity{Ready: args.Bucket.Ready}
+	i := &platform.Identity{Ready: args.Bucket.Ready, Checksum: args.Bucket.Checksum}
 	if err := ctx.RegisterComponentResource(identityToken, name, i, opts...); err != nil {
 		return nil, err
 	}

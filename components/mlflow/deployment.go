@@ -41,7 +41,12 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 	deployment, err := appsv1.NewDeployment(b.ctx, b.name+"-server", &appsv1.DeploymentArgs{
 		Metadata: &metav1.ObjectMetaArgs{
 			Name: pulumi.String(netpol.MLflow.Name), Namespace: b.args.Namespace, Labels: labels,
-			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String("900")},
+			Annotations: pulumi.StringMap{
+				"pulumi.com/timeoutSeconds": pulumi.String("900"),
+				// A restore scales by hand (docs/operations/restore.md), which makes kubectl
+				// the owner of the replicas; the next update takes them back.
+				"pulumi.com/patchForce": pulumi.String("true"),
+			},
 		},
 		Spec: &appsv1.DeploymentSpecArgs{
 			Replicas: pulumi.Int(c.Replicas),
@@ -49,7 +54,7 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 			// A configuration change rolls: one more pod, none less.
 			Strategy: &appsv1.DeploymentStrategyArgs{
 				Type:          pulumi.String("RollingUpdate"),
-				RollingUpdate: &appsv1.RollingUpdateDeploymentArgs{MaxSurge: pulumi.Int(c.Surge), MaxUnavailable: pulumi.Int(0)},
+				RollingUpdate: &appsv1.RollingUpdateDeploymentArgs{MaxSurge: pulumi.Int(1), MaxUnavailable: pulumi.Int(0)},
 			},
 			// Slow enough that a pod which dies right after its start stops the rollout.
 			MinReadySeconds:      pulumi.Int(5),
@@ -60,6 +65,7 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 					Annotations: pulumi.StringMap{
 						// Secrets and scripts are read at start: a new value rolls the pods.
 						"mlflow-platform/secrets": s.checksum,
+						"mlflow-platform/store":   b.args.Identity.Checksum,
 						"mlflow-platform/scripts": pulumi.String(script),
 					},
 				},

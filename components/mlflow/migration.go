@@ -15,6 +15,10 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 )
 
+// deadline is the time of the Job in seconds: a dump, and an hour for the
+// migration, which may rewrite tables. A killed one starts over safely.
+const deadline = backup.Deadline + 3600
+
 // migration is the gate before a server starts: a Job named after the MLflow
 // version dumps the database into the bucket, takes an advisory lock, and
 // brings the schema to the head revision of that version. A newer schema is
@@ -34,18 +38,16 @@ func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
 		Metadata: &metav1.ObjectMetaArgs{
 			Name:      pulumi.String(naming.Label.Fit(netpol.Migration.Name, b.args.Version)),
 			Namespace: b.args.Namespace, Labels: labels,
-			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String("3600")},
+			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String(fmt.Sprint(deadline))},
 		},
 		Spec: pod.Job{
 			Labels: labels, ServiceAccount: b.server.ServiceAccount, PullSecrets: b.args.PullSecrets,
-			// A large migration rewrites tables; an hour is what the longest upstream
-			// one took in reports, and a killed one starts over safely.
-			BackoffLimit: 6, Deadline: 3600,
+			BackoffLimit: 6, Deadline: deadline,
 			Init: dump,
 			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
 				Name: "migrate", Image: b.image, Script: "migrate.py", Env: env, Mounts: mounts,
 			})},
-			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(), volumes, b.args.Identity.Volumes),
+			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(b.args.StorageGiB), volumes, b.args.Identity.Volumes),
 		}.Spec(),
 	}, b.child(
 		pulumi.DeleteBeforeReplace(true),

@@ -24,11 +24,13 @@ type Args struct {
 	pod.Scope
 	// Version is the MLflow release.
 	Version string
-	// Connections is the validated connection arithmetic; replicas, surge,
+	// Connections is the validated connection arithmetic; replicas,
 	// workers and pools come from it.
 	Connections connections.Budget
 	// CPURequest, MemoryRequest and MemoryLimit of a pod.
 	CPURequest, MemoryRequest, MemoryLimit string
+	// StorageGiB is the size of the database's volume, which bounds its dump.
+	StorageGiB int
 	// TmpGiB is the size of /tmp.
 	TmpGiB int
 	// Origins are the URLs browsers use, scheme://host[:port].

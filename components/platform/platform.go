@@ -103,9 +103,8 @@ type Bucket struct {
 	Endpoint string
 	// Region the client signs for.
 	Region string
-	// CA is the PEM bundle that signs the endpoint's certificate; empty when the
-	// public authorities do.
-	CA pulumi.StringOutput
+	// Checksum changes with the credentials of the store.
+	Checksum pulumi.StringOutput
 	// Ready must exist before anything uses the bucket.
 	Ready []pulumi.Resource
 }
@@ -128,6 +127,8 @@ type Identity struct {
 	// of its own.
 	Volumes corev1.VolumeArray
 	Mounts  corev1.VolumeMountArray
+	// Checksum changes when a pod must start anew to see new credentials.
+	Checksum pulumi.StringOutput
 	// Ready must exist before a pod starts.
 	Ready []pulumi.Resource
 }

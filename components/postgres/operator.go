@@ -97,8 +97,13 @@ func (o *Operator) create(ctx *pulumi.Context, name string, guard bool, objects 
 			}
 			role := strings.ToLower(kind) + "-" + strings.TrimSuffix(obj.name(), ".postgresql.cnpg.io")
 			own := []pulumi.ResourceOption{pulumi.DependsOn(after)}
-			if kind == "Namespace" || kind == "CustomResourceDefinition" {
+			switch kind {
+			case "Namespace":
 				own = append(own, protect.Options(guard)...)
+			case "CustomResourceDefinition":
+				// Deleting a definition deletes every database of the cluster, also those of
+				// other stacks: it stays whatever this stack says.
+				own = append(own, pulumi.Protect(guard), pulumi.RetainOnDelete(true))
 			}
 			r := &pulumi.CustomResourceState{}
 			err := ctx.RegisterResource(obj.token(), name+"-"+role, pulumi.ToMap(obj), r, component.Options(o, own...)...)

@@ -34,7 +34,7 @@ type Args struct {
 	// Days until a finished run moves to the trash, and TrashDays until it is
 	// removed from there.
 	Days, TrashDays int
-	// MaxDeletions stops a run of the job that would delete more.
+	// MaxDeletions is the most that one run moves to the trash or removes from it.
 	MaxDeletions int
 	// Env, Volumes and Mounts reach the database and, logged in, the gateway.
 	Env     corev1.EnvVarArray
@@ -61,7 +61,11 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}, args.Env...)
 	labels := pod.Labels(netpol.Retention.Labels(), "")
 	_, err = batchv1.NewCronJob(ctx, name+"-schedule", &batchv1.CronJobArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(netpol.Retention.Name), Namespace: args.Namespace, Labels: labels},
+		Metadata: &metav1.ObjectMetaArgs{
+			Name: pulumi.String(netpol.Retention.Name), Namespace: args.Namespace, Labels: labels,
+			// Who suspends the schedule by hand becomes its owner; the next update takes it back.
+			Annotations: pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")},
+		},
 		Spec: &batchv1.CronJobSpecArgs{
 			Schedule: pulumi.String(args.Schedule), TimeZone: pulumi.String("Etc/UTC"), Suspend: pulumi.Bool(!args.Enabled),
 			// Two at once would count and delete the same runs.

@@ -33,7 +33,7 @@ func Defaults(platform Platform, profile Profile) Settings {
 			Replicas:    2,
 			Workers:     2,
 			PoolSize:    5,
-			MaxOverflow: 4,
+			MaxOverflow: 2,
 			Resources:   Resources{CPURequest: "500m", MemoryRequest: "2Gi", MemoryLimit: "4Gi"},
 			TmpGiB:      20,
 			Retention: Retention{
@@ -55,8 +55,8 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.Database.Instances = 1
 		s.Database.MaxConnections = 100
 		s.MLflow.Workers = 1
-		s.MLflow.PoolSize = 4
-		s.MLflow.MaxOverflow = 4
+		s.MLflow.PoolSize = 3
+		s.MLflow.MaxOverflow = 3
 		s.Protect = false
 	}
 	return s

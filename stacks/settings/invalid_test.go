@@ -25,7 +25,7 @@ const (
 		"platform, profile, protect, region, s3AccessKeyId, s3SecretAccessKey, tags, tlsPrivateKey"
 	wantLabel = "lower-case letters, digits and -, at most 63, starting and ending with a letter or digit"
 	wantCron  = "a cron schedule such as 17 2 * * *"
-	wantSum   = "(2 replicas + 1 surge) x (2 parent + 1 workers x 3 engines x (4 pool + 4 overflow)) + 10 jobs + 7 reserved = 95"
+	wantSum   = "(2 replicas + 2 leaving) x (2 parent + 1 workers x 3 engines x (3 pool + 3 overflow)) + 10 jobs + 7 reserved = 97"
 )
 
 // structure are mistakes in the shape of the configuration.
@@ -174,7 +174,7 @@ var server = []invalid{
 		"mlflow.replicas is 1; want at least 2 in profile production"}},
 	{name: "more pods than connections", changes: config{"mlflow": `{"replicas": 3}`}, want: []string{
 		"database.maxConnections is 100; want at least " +
-			"(3 replicas + 1 surge) x (2 parent + 1 workers x 3 engines x (4 pool + 4 overflow)) + 10 jobs + 7 reserved = 121"}},
+			"(3 replicas + 3 leaving) x (2 parent + 1 workers x 3 engines x (3 pool + 3 overflow)) + 10 jobs + 7 reserved = 137"}},
 	{name: "no workers", changes: config{"mlflow": `{"workers": 0}`}, want: []string{"mlflow.workers is 0; want 1 to 16"}},
 	{name: "overflow that MLflow ignores", changes: config{"mlflow": `{"maxOverflow": 0}`}, want: []string{
 		"mlflow.maxOverflow is 0; want at least 1: MLflow ignores 0 and opens 10 more"}},
@@ -217,7 +217,7 @@ var entry = []invalid{
 	{name: "class without ingress", changes: config{"exposure": `{"host": "a.b", "ingressClass": "nginx"}`}, want: []string{
 		`exposure.ingressClass is "nginx"; want nothing unless exposure.mode is ingress`}},
 	{name: "gateway without a parent", changes: config{"exposure": `{"mode": "gateway", "host": "a.b", "controllerNamespace": "i", "parentGateway": "public"}`}, want: []string{
-		`exposure.parentGateway is "public"; want namespace/name of a Gateway`}},
+		`exposure.parentGateway is "public"; want namespace/name/listener of a Gateway's HTTPS listener`}},
 	{name: "unknown TLS", changes: config{"exposure": `{"host": "a.b", "tls": {"source": "acme"}}`}, want: []string{
 		`exposure.tls.source is "acme"; want generated or config`}},
 	{name: "certificate that is not used", changes: config{"exposure": `{"host": "a.b", "tls": {"certificate": "c"}}`}, want: []string{

@@ -229,7 +229,8 @@ type Retention struct {
 	Days int `json:"days"`
 	// TrashDays is how long it stays there before it is removed for good.
 	TrashDays int `json:"trashDays"`
-	// MaxDeletions stops a run of the job that would delete more.
+	// MaxDeletions is the most that one run of the job moves to the trash, and the
+	// most that it removes from there.
 	MaxDeletions int `json:"maxDeletions"`
 }
 
@@ -258,12 +259,14 @@ type Exposure struct {
 	Annotations map[string]string `json:"annotations"`
 	// IngressClass is the IngressClass, with mode ingress.
 	IngressClass string `json:"ingressClass"`
-	// ParentGateway is namespace/name of the Gateway, with mode gateway.
+	// ParentGateway is namespace/name/listener of the Gateway, with mode gateway.
+	// Name the HTTPS listener: without it the route answers on plain HTTP too, and
+	// passwords cross the network in clear.
 	ParentGateway string `json:"parentGateway"`
 	// ControllerNamespace is where the ingress or Gateway API controller's pods
 	// run; only they reach the gateway, with modes ingress and gateway.
 	ControllerNamespace string `json:"controllerNamespace"`
-	// TLS of the gateway.
+	// TLS of the gateway; in modes ingress and gateway the controller ends TLS.
 	TLS TLS `json:"tls"`
 }
 
@@ -301,17 +304,13 @@ type Budget struct {
 	Emails []string `json:"emails"`
 }
 
-// Connections is the input of the connection arithmetic. A rolling update adds
-// one pod.
+// Connections is the input of the connection arithmetic.
 func (s *Settings) Connections() connections.Budget {
 	return connections.Budget{
-		Replicas: s.MLflow.Replicas, Surge: Surge, Workers: s.MLflow.Workers,
+		Replicas: s.MLflow.Replicas, Leaving: s.MLflow.Replicas, Workers: s.MLflow.Workers,
 		PoolSize: s.MLflow.PoolSize, MaxOverflow: s.MLflow.MaxOverflow,
 	}
 }
-
-// Surge is the number of extra pods during a rolling update.
-const Surge = 1
 
 // Port is the TCP port of the S3 endpoint.
 func (a Artifacts) Port() (int, error) {

@@ -93,7 +93,7 @@ func TestValidConfigurationsLoad(t *testing.T) {
 			"exposure": `{"mode": "ingress", "host": "a.b", "controllerNamespace": "ingress", "ingressClass": "nginx"}`,
 		}),
 		"gateway": valid().with(config{
-			"exposure": `{"mode": "gateway", "host": "a.b", "controllerNamespace": "envoy", "parentGateway": "envoy/public"}`,
+			"exposure": `{"mode": "gateway", "host": "a.b", "controllerNamespace": "envoy", "parentGateway": "envoy/public/https"}`,
 		}),
 		"no login in dev": valid().with(config{"auth": `{"mode": "none", "users": []}`}),
 		"own image":       valid().with(config{"images": `{"mlflow": "registry.example.com:5000/mlflow:1"}`}),

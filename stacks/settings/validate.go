@@ -111,6 +111,9 @@ func (s *Settings) checkArtifacts(p *Problems) {
 	p.want(a.NoncurrentDays >= 1, "artifacts.noncurrentDays", a.NoncurrentDays, "at least 1")
 	p.want(a.AbortUploadDays >= 1, "artifacts.abortUploadDays", a.AbortUploadDays, "at least 1")
 	p.want(a.TransitionDays == 0 || a.TransitionDays >= 30, "artifacts.transitionDays", a.TransitionDays, "0, or at least 30 (cheap classes bill 30 days)")
+	// Classes from which objects are read at once; archives would fail every read.
+	classes := []string{"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+	p.want(slices.Contains(classes, a.TransitionClass), "artifacts.transitionClass", a.TransitionClass, "%s", strings.Join(classes, ", "))
 	p.want(a.MaxUploadMiB >= 1, "artifacts.maxUploadMiB", a.MaxUploadMiB, "at least 1")
 	switch a.Store {
 	case "inCluster":
@@ -212,7 +215,8 @@ func (s *Settings) checkExposure(p *Problems) {
 		p.required(e.Host != "", "exposure.host", "unless exposure.mode is none")
 	}
 	if e.Host != "" {
-		p.want(dnsName.MatchString(e.Host), "exposure.host", e.Host, "a DNS name without scheme or port")
+		_, notAddress := netip.ParseAddr(e.Host)
+		p.want(dnsName.MatchString(e.Host) && notAddress != nil, "exposure.host", e.Host, "a DNS name without scheme or port")
 	}
 	p.want(e.Port >= 1 && e.Port <= 65535, "exposure.port", e.Port, "1 to 65535")
 	p.want(s.Profile == Dev || e.Port == 443, "exposure.port", e.Port, "443 in profile production: the load balancer listens there")
@@ -224,8 +228,9 @@ func (s *Settings) checkExposure(p *Problems) {
 	}
 	p.want(e.IngressClass == "" || e.Mode == "ingress", "exposure.ingressClass", e.IngressClass, "nothing unless exposure.mode is ingress")
 	if e.Mode == "gateway" {
-		ns, name, ok := strings.Cut(e.ParentGateway, "/")
-		p.want(ok && naming.Label.Valid(ns) && naming.Label.Valid(name), "exposure.parentGateway", e.ParentGateway, "namespace/name of a Gateway")
+		parts := strings.Split(e.ParentGateway, "/")
+		valid := !slices.ContainsFunc(parts, func(s string) bool { return !naming.Label.Valid(s) })
+		p.want(len(parts) == 3 && valid, "exposure.parentGateway", e.ParentGateway, "namespace/name/listener of a Gateway's HTTPS listener")
 	}
 	switch e.TLS.Source {
 	case "generated":

@@ -40,7 +40,11 @@ func destroy(t *testing.T, p *platform) {
 	p.must(t, p.pulumi(t, "destroy", "--stack", "local", "--config-file", file, "--yes", "--skip-preview"))
 	namespaces := strings.Fields(p.kube(t, "get", "namespaces", "--output", "jsonpath={.items[*].metadata.name}"))
 	assert.ElementsMatch(t, []string{"default", "kube-node-lease", "kube-public", "kube-system"}, namespaces)
-	assert.Empty(t, p.kube(t, "get", "crds", "--output", "name"))
+	// Definitions stay: deleting one deletes every database in the cluster.
+	for _, crd := range strings.Fields(p.kube(t, "get", "crds", "--output", "name")) {
+		assert.Contains(t, crd, ".postgresql.cnpg.io")
+	}
+	assert.Empty(t, p.kube(t, "get", "clusters.postgresql.cnpg.io", "--all-namespaces", "--output", "name"))
 	p.eventually(t, time.Minute, "the volumes are gone", func() error {
 		if left := p.kube(t, "get", "persistentvolumes", "--output", "name"); left != "" {
 			return fmt.Errorf("still there: %s", left)

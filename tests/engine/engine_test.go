@@ -272,7 +272,7 @@ func TestInvalidConfigurationRegistersNothing(t *testing.T) {
 	s.set(t, "database", "backup", map[string]any{"retentionDays": 0})
 	_, err := s.Up(t.Context(), optup.SuppressProgress())
 	require.Error(t, err)
-	assert.ErrorContains(t, err, "database.maxConnections is 20; want at least (2 replicas + 1 surge)")
+	assert.ErrorContains(t, err, "database.maxConnections is 20; want at least (2 replicas + 2 leaving)")
 	assert.ErrorContains(t, err, "database.backup.retentionDays is 0; want at least 1")
 	assert.Empty(t, s.fake.take())
 

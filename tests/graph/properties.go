@@ -224,8 +224,11 @@ func Unprotected(g *Graph) []string {
 func Protected(g *Graph) []string {
 	var bad []string
 	for _, n := range g.Nodes {
-		if n.Protect || n.Retain {
-			bad = append(bad, n.Key()+" is protected")
+		// Definitions are retained in every stack: deleting one deletes the databases
+		// of all stacks in the cluster.
+		definition := n.Type == "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+		if n.Protect || n.Retain != definition {
+			bad = append(bad, n.Key()+" is not guarded as an unprotected stack's should be")
 		}
 	}
 	return bad

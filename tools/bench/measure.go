@@ -19,14 +19,21 @@ import (
 // pause lets one server come to rest before the other one is asked.
 const pause = 2 * time.Second
 
+// arithmetic is the sum of database connections that the program prints.
+var arithmetic = regexp.MustCompile(`\(\d+ replicas \+ .+ = \d+`)
+
 // lifecycle measures up to the first logged run, and no-op previews after it.
 func lifecycle(ctx context.Context, p *platform, r *report) error {
 	say("pulumi up on a ready cluster")
 	begin := time.Now()
-	if err := p.run(ctx, "up", "--stack", stack, "--config-file", p.config(), "--yes", "--skip-preview", "--suppress-outputs"); err != nil {
+	printed, err := p.run(ctx, "up", "--stack", stack, "--config-file", p.config(), "--yes", "--skip-preview", "--suppress-outputs")
+	if err != nil {
 		return err
 	}
 	r.Up = time.Since(begin)
+	if r.Connections = arithmetic.FindString(printed); r.Connections == "" {
+		return fmt.Errorf("pulumi up did not print how many connections the stack can need: %s", printed)
+	}
 	t, err := p.client(ctx)
 	if err != nil {
 		return err
@@ -42,7 +49,7 @@ func lifecycle(ctx context.Context, p *platform, r *report) error {
 	say("up took %s, the first run was logged after %s", r.Up, r.FirstRun)
 	for range r.options.previews {
 		begin := time.Now()
-		if err := p.run(ctx, "preview", "--stack", stack, "--config-file", p.config(), "--expect-no-changes"); err != nil {
+		if _, err := p.run(ctx, "preview", "--stack", stack, "--config-file", p.config(), "--expect-no-changes"); err != nil {
 			return err
 		}
 		r.Previews = append(r.Previews, time.Since(begin))

@@ -89,7 +89,8 @@ func (p *platform) ready(ctx context.Context) error {
 	if err := os.Mkdir(filepath.Join(p.tmp, "state"), 0o700); err != nil {
 		return err
 	}
-	return p.run(ctx, "stack", "init", stack)
+	_, err = p.run(ctx, "stack", "init", stack)
+	return err
 }
 
 func (p *platform) config() string { return filepath.Join(p.tmp, "Pulumi."+stack+".yaml") }
@@ -131,12 +132,13 @@ func (p *platform) pulumiCommand(ctx context.Context, args ...string) *exec.Cmd 
 	return cmd
 }
 
-// run runs pulumi and shows what it says only if it fails.
-func (p *platform) run(ctx context.Context, args ...string) error {
-	if output, err := p.pulumiCommand(ctx, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("pulumi %s: %w\n%s", args[0], err, output)
+// run runs pulumi and returns what it says.
+func (p *platform) run(ctx context.Context, args ...string) (string, error) {
+	output, err := p.pulumiCommand(ctx, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("pulumi %s: %w\n%s", args[0], err, output)
 	}
-	return nil
+	return string(output), nil
 }
 
 // client logs in at the gateway, as a user outside the cluster does.

@@ -31,16 +31,18 @@ type report struct {
 	options                            options
 	Date, Machine, LoadBefore, LoadNow string
 	Arguments                          string
-	Up, FirstRun                       time.Duration
-	Previews                           []time.Duration
-	Idle                               *idleCosts
-	Comparisons                        []comparison
+	// Connections is the most the stack can need, as the program computes it.
+	Connections  string
+	Up, FirstRun time.Duration
+	Previews     []time.Duration
+	Idle         *idleCosts
+	Comparisons  []comparison
 }
 
 func newReport(o options) *report {
 	return &report{
 		options: o, Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Machine: machine(), LoadBefore: loadAverage(),
-		Arguments: fmt.Sprintf("%d rounds of %s", o.rounds, o.phase),
+		Arguments: fmt.Sprintf("%d rounds of %g s", o.rounds, o.phase.Seconds()),
 	}
 }
 

@@ -31,8 +31,10 @@ const (
 type Budget struct {
 	// Replicas is the number of server pods.
 	Replicas int
-	// Surge is how many pods a rolling update adds for a while.
-	Surge int
+	// Leaving is how many pods finish their last requests while their successors
+	// already serve. In a rolling update that can be one for each replica: a pod
+	// has longer to shut down (75 s) than the next one needs to start.
+	Leaving int
 	// Workers is the number of worker processes in a pod.
 	Workers int
 	// PoolSize is the number of connections an engine keeps open (at least 1).
@@ -50,11 +52,11 @@ func (b Budget) PerPod() int {
 // Total is the number of connections the whole installation can need at once,
 // which max_connections must not be below.
 func (b Budget) Total() int {
-	return (b.Replicas+b.Surge)*b.PerPod() + Jobs + Reserved
+	return (b.Replicas+b.Leaving)*b.PerPod() + Jobs + Reserved
 }
 
 // String shows the sum with every term.
 func (b Budget) String() string {
-	return fmt.Sprintf("(%d replicas + %d surge) x (%d parent + %d workers x %d engines x (%d pool + %d overflow)) + %d jobs + %d reserved = %d",
-		b.Replicas, b.Surge, Parent, b.Workers, Engines, b.PoolSize, b.MaxOverflow, Jobs, Reserved, b.Total())
+	return fmt.Sprintf("(%d replicas + %d leaving) x (%d parent + %d workers x %d engines x (%d pool + %d overflow)) + %d jobs + %d reserved = %d",
+		b.Replicas, b.Leaving, Parent, b.Workers, Engines, b.PoolSize, b.MaxOverflow, Jobs, Reserved, b.Total())
 }

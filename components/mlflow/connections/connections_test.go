@@ -25,17 +25,17 @@ func TestMeasuredNumbers(t *testing.T) {
 }
 
 func TestTotal(t *testing.T) {
-	b := connections.Budget{Replicas: 2, Surge: 1, Workers: 2, PoolSize: 5, MaxOverflow: 4}
-	assert.Equal(t, 3*(2+2*3*9)+10+7, b.Total())
-	assert.Equal(t, "(2 replicas + 1 surge) x (2 parent + 2 workers x 3 engines x (5 pool + 4 overflow)) + 10 jobs + 7 reserved = 185", b.String())
+	b := connections.Budget{Replicas: 2, Leaving: 2, Workers: 2, PoolSize: 5, MaxOverflow: 2}
+	assert.Equal(t, 4*(2+2*3*7)+10+7, b.Total())
+	assert.Equal(t, "(2 replicas + 2 leaving) x (2 parent + 2 workers x 3 engines x (5 pool + 2 overflow)) + 10 jobs + 7 reserved = 193", b.String())
 }
 
 // TestEveryTermCounts keeps a term from dropping out of the sum.
 func TestEveryTermCounts(t *testing.T) {
-	base := connections.Budget{Replicas: 2, Surge: 1, Workers: 2, PoolSize: 5, MaxOverflow: 4}
+	base := connections.Budget{Replicas: 2, Leaving: 2, Workers: 2, PoolSize: 5, MaxOverflow: 4}
 	for name, more := range map[string]func(*connections.Budget){
 		"replicas": func(b *connections.Budget) { b.Replicas++ },
-		"surge":    func(b *connections.Budget) { b.Surge++ },
+		"leaving":  func(b *connections.Budget) { b.Leaving++ },
 		"workers":  func(b *connections.Budget) { b.Workers++ },
 		"pool":     func(b *connections.Budget) { b.PoolSize++ },
 		"overflow": func(b *connections.Budget) { b.MaxOverflow++ },

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,7 +44,13 @@ func newEnvironment(o options) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	home := filepath.Join(cache, "stacks", o.stack+"-"+o.name)
+	// A stack on another cluster is another stack: its state lies elsewhere.
+	place := o.name
+	if o.context != "" {
+		sum := sha256.Sum256([]byte(o.kubeconfig + "\x00" + o.context))
+		place = "existing-" + hex.EncodeToString(sum[:4])
+	}
+	home := filepath.Join(cache, "stacks", o.stack+"-"+place)
 	return &environment{options: o, root: root, home: home, cluster: c, out: os.Stderr}, os.MkdirAll(filepath.Join(home, "state"), 0o700)
 }
 
@@ -57,12 +65,10 @@ func (e *environment) prepare(ctx context.Context) error {
 // passphrase of the user's own wins.
 func (e *environment) variables() []string {
 	vars := append([]string{}, e.pulumi.Env...)
-	if os.Getenv("PULUMI_BACKEND_URL") == "" {
-		vars = append(vars, "PULUMI_BACKEND_URL=file://"+filepath.Join(e.home, "state"))
-	}
-	if os.Getenv("PULUMI_CONFIG_PASSPHRASE") == "" && os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") == "" {
-		// A local stack has no passphrase worth the name: its state lies beside it.
-		vars = append(vars, "PULUMI_CONFIG_PASSPHRASE=")
+	if own := "file://" + filepath.Join(e.home, "state"); os.Getenv("PULUMI_BACKEND_URL") == "" || os.Getenv("PULUMI_BACKEND_URL") == own {
+		// The salt in the stack's file is for the empty passphrase: a local stack has
+		// none worth the name, its state lies beside it.
+		vars = append(vars, "PULUMI_BACKEND_URL="+own, "PULUMI_CONFIG_PASSPHRASE=")
 	}
 	return append(vars, "KUBECONFIG="+e.cluster.Kubeconfig(), "PATH="+e.pulumi.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
@@ -123,8 +129,12 @@ func (e *environment) configFile(ctx context.Context) (string, error) {
 	}
 	set := [][2]string{{"cluster.context", e.cluster.Context()}, {"exposure.port", fmt.Sprint(e.options.httpsPort)}}
 	if e.cluster.Existing() {
-		// Its nodes pull images themselves and its API server has other addresses.
-		set = [][2]string{{"cluster.context", e.cluster.Context()}, {"images.source", "upstream"}}
+		// Its nodes pull images themselves, its API server has other addresses, and
+		// it may have no load balancer: MLflow is reached by a port-forward.
+		set = [][2]string{
+			{"cluster.context", e.cluster.Context()}, {"images.source", "upstream"}, {"exposure.mode", "none"},
+			{"cluster.apiServerCIDRs[0]", "0.0.0.0/0"}, {"cluster.apiServerCIDRs[1]", "::/0"},
+		}
 	}
 	for _, s := range set {
 		if err := e.run(ctx, "config", "set", "--stack", e.options.stack, "--config-file", copied, "--path", "mlflow-platform:"+s[0], s[1]); err != nil {

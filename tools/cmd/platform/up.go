@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/images"
@@ -89,13 +90,18 @@ func (e *environment) report(ctx context.Context, took time.Duration) error {
 		return err
 	}
 	url := client[0][len("MLFLOW_TRACKING_URI="):]
+	forward := ""
+	if e.cluster.Existing() {
+		forward = fmt.Sprintf("  reach it by    kubectl --context %s -n mlflow port-forward service/gateway 8443:443\n", e.options.context)
+	}
 	_, err = fmt.Fprintf(os.Stdout, `
 MLflow is ready after %s: %s
   user          admin
   password      eval "$(make -s env)" && pulumi stack output passwords --show-secrets --stack %s
   certificate   %s
-
+%s
 Log a run:
+  pip install mlflow        # 3.17 or later
   eval "$(make -s env)"     # address, login and certificate for the MLflow client
   python3 - <<'PY'
 import mlflow
@@ -104,7 +110,7 @@ with mlflow.start_run():
 PY
 
 Next: make demo, make doctor, make down
-`, took.Round(time.Second), url, e.options.stack, e.caFile())
+`, took.Round(time.Second), url, e.options.stack, e.caFile(), forward)
 	return err
 }
 
@@ -126,9 +132,11 @@ func down(ctx context.Context, e *environment) error {
 		return err
 	}
 	// The cluster is gone with everything in it, and so is what the state names.
-	if err := os.RemoveAll(e.home); err != nil {
-		return fmt.Errorf("removing the stack's state: %w", err)
+	// Other stacks may be in the same backend: only this one goes.
+	out, err := e.command(ctx, "stack", "rm", e.options.stack, "--yes", "--force", "--preserve-config").CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "no stack named") {
+		return fmt.Errorf("removing stack %s: %w: %s", e.options.stack, err, strings.TrimSpace(string(out)))
 	}
-	_, err := fmt.Fprintln(e.out, "everything that make up created is gone; make clean-cache removes what it built")
+	_, err = fmt.Fprintln(e.out, "everything that make up created is gone; make clean-cache removes what it built")
 	return err
 }
