@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -136,6 +137,17 @@ func down(ctx context.Context, e *environment) error {
 	out, err := e.command(ctx, "stack", "rm", e.options.stack, "--yes", "--force", "--preserve-config").CombinedOutput()
 	if err != nil && !strings.Contains(string(out), "no stack named") {
 		return fmt.Errorf("removing stack %s: %w: %s", e.options.stack, err, strings.TrimSpace(string(out)))
+	}
+	others, err := filepath.Glob(filepath.Join(e.home, "state", ".pulumi", "stacks", "*", "*.json"))
+	if err != nil {
+		return fmt.Errorf("looking for other stacks: %w", err)
+	}
+	if len(others) > 0 {
+		_, err = fmt.Fprintf(e.out, "stack %s is gone; other stacks keep their state in %s\n", e.options.stack, filepath.Join(e.home, "state"))
+		return err
+	}
+	if err := os.RemoveAll(e.home); err != nil {
+		return fmt.Errorf("removing the stack's state: %w", err)
 	}
 	_, err = fmt.Fprintln(e.out, "everything that make up created is gone; make clean-cache removes what it built")
 	return err
