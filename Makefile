@@ -51,6 +51,7 @@ python-test: ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 se
 	$(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
 
 e2e: ## the end-to-end run on a real local cluster; Linux, root
+	cd tools && go test -tags e2e -count=1 -run TestCluster ./cluster
 	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/
 
 bench: ## measure, beside a tutorial's manifests, into docs/benchmarks.md; Linux, root
@@ -72,10 +73,10 @@ docs: ## write the generated pages
 	go run ./docs/gen
 
 fmt: ## format
-	gofmt -w main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests
+	gofmt -w main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tools/bench tools/internal docs tests
 
 check: ## formatting and vet of all modules
-	@test -z "$$(gofmt -l main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tests)" || { gofmt -l . ; exit 1; }
+	@test -z "$$(gofmt -l main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tools/bench tools/internal docs tests)" || { gofmt -l . ; exit 1; }
 	go vet ./...
 	cd tools && go vet ./...
 	cd tests && go vet ./... && go vet -tags e2e ./...

@@ -29,6 +29,7 @@ func TestPlatform(t *testing.T) {
 		{"second up changes nothing", noChanges},
 		{"doctor", doctor},
 		{"demo", demo},
+		{"browser", browser},
 		{"anonymous", anonymous},
 		{"wrong password", wrongPassword},
 		{"upload limit", uploadLimit},

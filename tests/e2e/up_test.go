@@ -3,8 +3,12 @@
 package e2e
 
 import (
+	"bytes"
+	"image/png"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,6 +35,19 @@ func doctor(t *testing.T, p *platform) {
 	for _, layer := range []string{"DNS", "connection", "TLS", "host", "authentication", "write run", "upload artifact", "read back", "delete"} {
 		assert.Regexp(t, "(?m)^  ok +"+layer, r.stdout)
 	}
+}
+
+// browser opens the demo's experiment as a person does, through the gateway with
+// the login; the picture stays among the artifacts.
+func browser(t *testing.T, p *platform) {
+	r := p.platform(t, "screenshot")
+	require.NoError(t, r.err, tail(r.all()))
+	picture, err := os.ReadFile(filepath.Join(p.root, "out", "experiment.png"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(p.artifacts, "experiment.png"), picture, 0o644))
+	size, err := png.DecodeConfig(bytes.NewReader(picture))
+	require.NoError(t, err)
+	assert.Equal(t, 1440, size.Width)
 }
 
 // demo runs twice: the second run finds the experiment and the model there and
