@@ -13,6 +13,11 @@ import (
 // ends the run: the ones after it build on it.
 func TestPlatform(t *testing.T) {
 	p := newPlatform(t)
+	if os.Getenv("E2E_KEEP") == "" {
+		// A run that was killed leaves a cluster and a state behind.
+		r := p.platform(t, "down")
+		require.NoError(t, r.err, r.all())
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.collect(t)
