@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +101,26 @@ func (e *environment) python(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "bin", "python3"), err
 }
 
+// linkKubectl puts the kubectl of the local cluster beside the stack's state: the
+// built program acts as the component by whose name it is called.
+func (e *environment) linkKubectl(ctx context.Context) error {
+	if e.cluster.Existing() {
+		return nil
+	}
+	builds, err := toolchain.Lookup(ctx, "kubernetes")
+	if err != nil {
+		return err
+	}
+	link := filepath.Join(e.binDir(), "kubectl")
+	if err := os.MkdirAll(e.binDir(), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(filepath.Join(builds[0].Dir, "kube"), link)
+}
+
 // printEnv prints shell assignments: of pulumi and kubectl always, of the
 // client when the stack is up.
 func printEnv(ctx context.Context, e *environment) error {
@@ -106,6 +128,9 @@ func printEnv(ctx context.Context, e *environment) error {
 		return err
 	}
 	vars := e.variables()
+	if err := e.linkKubectl(ctx); err != nil {
+		return err
+	}
 	if client, err := e.client(ctx); err == nil {
 		vars = append(vars, client...)
 	}

@@ -70,7 +70,7 @@ func (e *environment) variables() []string {
 		// none worth the name, its state lies beside it.
 		vars = append(vars, "PULUMI_BACKEND_URL="+own, "PULUMI_CONFIG_PASSPHRASE=")
 	}
-	return append(vars, "KUBECONFIG="+e.cluster.Kubeconfig(), "PATH="+e.pulumi.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return append(vars, "KUBECONFIG="+e.cluster.Kubeconfig(), "PATH="+strings.Join([]string{e.pulumi.Bin, e.binDir(), os.Getenv("PATH")}, string(os.PathListSeparator)))
 }
 
 // command is a pulumi command in the checkout.
@@ -165,5 +165,8 @@ func (e *environment) client(ctx context.Context) ([]string, error) {
 	}
 	return vars, nil
 }
+
+// binDir holds the kubectl of the local cluster.
+func (e *environment) binDir() string { return filepath.Join(e.home, "bin") }
 
 func (e *environment) caFile() string { return filepath.Join(e.home, "ca.crt") }
