@@ -34,8 +34,17 @@ def experiment_id(uri: str, user: str, password: str, name: str) -> str:
 
 
 def expected(response) -> bool:
-    """The login challenge, and a question that only MLflow's own login app answers."""
-    return response.status == 401 or (response.status == 404 and response.url.endswith("/mlflow/users/current"))
+    """Answers that are no fault of the platform.
+
+    The login challenge; a question that only MLflow's own login app answers; and
+    the assistant, which MLflow offers on a developer's own machine only and whose
+    configuration it sometimes fails to make up on a server.
+    """
+    return (
+        response.status == 401
+        or (response.status == 404 and response.url.endswith("/mlflow/users/current"))
+        or "/mlflow/assistant/" in response.url
+    )
 
 
 def main() -> int:
