@@ -37,12 +37,9 @@ func (p *Program) Run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range []string{
-		fmt.Sprintf("database connections: %s, within max_connections %d", s.Connections(), s.Database.MaxConnections),
-	} {
-		if err := ctx.Log.Info(line, nil); err != nil {
-			return fmt.Errorf("logging: %w", err)
-		}
+	sum := fmt.Sprintf("database connections: %s, within max_connections %d", s.Connections(), s.Database.MaxConnections)
+	if err := ctx.Log.Info(sum, nil); err != nil {
+		return fmt.Errorf("logging: %w", err)
 	}
 	for _, warning := range s.Warnings() {
 		if err := ctx.Log.Warn(warning, nil); err != nil {

@@ -59,8 +59,6 @@ type Gateway struct {
 	Passwords pulumi.StringMapOutput
 	// PasswordsSecret names the Secret with the generated passwords, by user.
 	PasswordsSecret string
-	// CASecret and CAKey name the Secret key with the authority's certificate.
-	CASecret, CAKey string
 	// Ready must exist before a client connects.
 	Ready []pulumi.Resource
 }
@@ -87,7 +85,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	g := &Gateway{
 		InternalURL:     "https://" + InternalHost(args.NamespaceName),
-		PasswordsSecret: passwordsSecret, CASecret: tlsSecret, CAKey: CAKey,
+		PasswordsSecret: passwordsSecret,
 	}
 	if err := ctx.RegisterComponentResource(token, name, g, opts...); err != nil {
 		return nil, err

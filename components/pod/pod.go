@@ -132,8 +132,6 @@ func ChecksumOutput(values ...pulumi.StringInput) pulumi.StringOutput {
 type Job struct {
 	// Labels of the pod.
 	Labels pulumi.StringMap
-	// Annotations of the pod.
-	Annotations pulumi.StringMap
 	// ServiceAccount the pod runs as; it never mounts an API token.
 	ServiceAccount pulumi.StringInput
 	// PullSecrets are names of image pull Secrets.
@@ -154,7 +152,7 @@ func (j Job) Spec() *batchv1.JobSpecArgs {
 		BackoffLimit:          pulumi.Int(j.BackoffLimit),
 		ActiveDeadlineSeconds: pulumi.Int(j.Deadline),
 		Template: &corev1.PodTemplateSpecArgs{
-			Metadata: &metav1.ObjectMetaArgs{Labels: j.Labels, Annotations: j.Annotations},
+			Metadata: &metav1.ObjectMetaArgs{Labels: j.Labels},
 			Spec: &corev1.PodSpecArgs{
 				RestartPolicy:                pulumi.String("Never"),
 				ServiceAccountName:           j.ServiceAccount,
