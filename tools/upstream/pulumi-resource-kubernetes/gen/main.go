@@ -27,21 +27,21 @@ func main() {
 }
 
 func run() error {
-	dir, err := list(provider, "{{.Dir}}")
+	source, err := download(provider)
 	if err != nil {
 		return err
 	}
-	version, err := list(sdk, "{{.Version}}")
+	released, err := download(sdk)
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"schema", "terraform-mapping"} {
-		text, err := os.ReadFile(filepath.Join(dir, "cmd", "pulumi-resource-kubernetes", name+".json"))
+		text, err := os.ReadFile(filepath.Join(source.Dir, "cmd", "pulumi-resource-kubernetes", name+".json"))
 		if err != nil {
 			return err
 		}
 		if name == "schema" {
-			if text, err = setVersion(text, strings.TrimPrefix(version, "v")); err != nil {
+			if text, err = setVersion(text, strings.TrimPrefix(released.Version, "v")); err != nil {
 				return fmt.Errorf("%s.json: %w", name, err)
 			}
 		}
@@ -70,13 +70,18 @@ func setVersion(schema []byte, version string) ([]byte, error) {
 	return json.Marshal(spec)
 }
 
-// list asks the go command about a module of the build.
-func list(module, format string) (string, error) {
-	cmd := exec.Command("go", "list", "-m", "-f", format, module)
+// module is a module of the build, in the module cache. Download and not list:
+// list knows no directory of a module that nothing has downloaded yet, and says
+// so with an empty one.
+type module struct{ Dir, Version string }
+
+func download(path string) (module, error) {
+	var m module
+	cmd := exec.Command("go", "mod", "download", "-json", path)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("go list -m %s: %w", module, err)
+		return m, fmt.Errorf("go mod download %s: %w", path, err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	return m, json.Unmarshal(out, &m)
 }
