@@ -17,7 +17,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/pki"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
-	"github.com/mlflow-platform/mlflow-platform/components/postgres"
 	"github.com/mlflow-platform/mlflow-platform/components/retention"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
@@ -38,6 +37,7 @@ type build struct {
 	bucket        *platform.Bucket
 	database      *platform.Database
 	identity      *platform.Identity
+	backups       *backup.Access
 	server        *mlflow.Server
 	gateway       *gateway.Gateway
 	exposure      *exposure.Exposure
@@ -75,7 +75,7 @@ func (b *build) cluster() error {
 	}
 	// The namespace holds the database's volumes, so it belongs to the data.
 	ns, err := namespace.New(b.ctx, "workspace", namespace.Args{
-		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(edges), Protect: s.Protect,
+		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(edges), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
 		Scope: pod.Scope{
 			Images: images.Set{
 				Local: s.Images.Source == "local", Registry: s.Images.Registry, MLflowVersion: s.MLflow.Version,
@@ -93,7 +93,8 @@ func (b *build) cluster() error {
 
 func tableArgs(s *settings.Settings, network *platform.Network) (netpol.Args, error) {
 	a := netpol.Args{
-		Namespace: s.Namespace, OperatorNamespace: postgres.OperatorNamespace, APIServerCIDRs: network.APIServerCIDRs,
+		OperatorNamespace: s.Database.OperatorNamespace, MonitoringNamespace: s.Monitoring.Namespace,
+		APIServerCIDRs: network.APIServerCIDRs, APIServerPorts: network.APIServerPorts,
 		ObjectStore: s.Artifacts.Store == "inCluster", StoreCIDRs: s.Artifacts.CIDRs,
 		SourceCIDRs: s.Exposure.SourceCIDRs,
 	}
@@ -110,7 +111,8 @@ func tableArgs(s *settings.Settings, network *platform.Network) (netpol.Args, er
 	return a, nil
 }
 
-// state makes what must survive: bucket, database and the identity to use them.
+// state makes what must survive, bucket and database, and the identities to use
+// the bucket.
 func (b *build) state() error {
 	var err error
 	if b.authority, err = pki.New(b.ctx, "authority", b.inData()...); err != nil {
@@ -126,9 +128,20 @@ func (b *build) state() error {
 	}, b.inData()...); err != nil {
 		return err
 	}
-	b.identity, err = b.platform.Identity(b.ctx, "identity", platform.IdentityArgs{
-		Cluster: b.clusterResult, Bucket: b.bucket,
+	if b.identity, err = b.platform.Identity(b.ctx, "identity", platform.IdentityArgs{
+		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.MLflow.Name, Root: b.bucket.ArtifactRoot,
+	}, b.inCompute()...); err != nil {
+		return err
+	}
+	// The dumps have an identity of their own: the server reads for everybody who
+	// logs in what it may read itself.
+	identity, err := b.platform.Identity(b.ctx, "backup-identity", platform.IdentityArgs{
+		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.Backup.Name, Root: b.bucket.BackupRoot, Admin: true,
 	}, b.inCompute()...)
+	if err != nil {
+		return err
+	}
+	b.backups, err = backup.NewAccess(b.ctx, "backup-access", b.scope, b.bucket, identity, b.inCompute()...)
 	return err
 }
 
@@ -141,7 +154,7 @@ func (b *build) workload() error {
 		CPURequest:    s.MLflow.Resources.CPURequest,
 		MemoryRequest: s.MLflow.Resources.MemoryRequest, MemoryLimit: s.MLflow.Resources.MemoryLimit,
 		StorageGiB: s.Database.StorageGiB, TmpGiB: s.MLflow.TmpGiB, Origins: origins(s.Exposure),
-		Database: b.database, Bucket: b.bucket, Identity: b.identity, Protect: s.Protect,
+		Database: b.database, Bucket: b.bucket, Identity: b.identity, Backups: b.backups, Protect: s.Protect,
 	}, b.inCompute()...); err != nil {
 		return err
 	}
@@ -188,7 +201,7 @@ func (b *build) schedules() error {
 	scope.After = pod.Join(scope.After, b.server.Ready)
 	if _, err := backup.New(b.ctx, "backup", backup.Args{
 		Scope: scope, StorageGiB: s.Database.StorageGiB, Schedule: s.Database.Backup.Schedule, RetentionDays: s.Database.Backup.RetentionDays,
-		Enabled: s.Database.Backup.Enabled, Bucket: b.bucket, Identity: b.identity, ServiceAccount: b.server.ServiceAccount,
+		Enabled: s.Database.Backup.Enabled, Access: b.backups,
 		Libpq: mlflow.LibpqEnv(b.database), Volumes: volumes, Mounts: mounts,
 	}, b.inCompute()...); err != nil {
 		return err

@@ -122,7 +122,11 @@ func peerNamespaces(o graph.Object) []string {
 }
 
 // dns is what every pod of the stack may use and nothing else may be of it.
-const dns = " -> kube-system/dns: TCP 53, UDP 53"
+// nodeDNS is the same for a resolver of cluster.dnsCIDRs.
+const (
+	dns     = " -> kube-system/dns: TCP 53, UDP 53"
+	nodeDNS = " -> 169.254.20.10-169.254.20.10: TCP 53, UDP 53"
+)
 
 // own are the connections from or to the namespaces of the stack, without DNS.
 func own(all []string, namespaces ...string) []string {
@@ -131,7 +135,7 @@ func own(all []string, namespaces ...string) []string {
 		ours := slices.ContainsFunc(namespaces, func(ns string) bool {
 			return strings.HasPrefix(from, ns+"/") || strings.HasPrefix(to, ns+"/")
 		})
-		return !ours || strings.HasSuffix(c, dns)
+		return !ours || strings.HasSuffix(c, dns) || strings.HasSuffix(c, nodeDNS)
 	})
 }
 
@@ -155,6 +159,15 @@ var onPremises = []string{
 	"mlflow/mlflow-retention -> mlflow/postgresql: TCP 5432",
 	"mlflow/postgresql -> 10.96.0.1-10.96.0.1: TCP 443, 6443",
 	"mlflow/postgresql -> 192.0.2.10-192.0.2.10: TCP 443, 6443",
+}
+
+// anotherAPIPort is for an API server on 16443.
+func anotherAPIPort(all []string) []string {
+	var out []string
+	for _, c := range all {
+		out = append(out, strings.Replace(c, "443, 6443", "443, 16443", 1))
+	}
+	return out
 }
 
 // TestConnectivity compares everything that is allowed with a table, so that
@@ -182,7 +195,11 @@ func TestConnectivity(t *testing.T) {
 			"mlflow/postgresql -> 10.231.0.2-10.231.0.2: TCP 443, 6443",
 			"mlflow/postgresql -> 10.96.0.1-10.96.0.1: TCP 443, 6443",
 		},
-		"production":  append(slices.Clone(onPremises), "ingress-nginx/controller -> mlflow/gateway: TCP 8080, 8443"),
+		"production": append(anotherAPIPort(onPremises),
+			"ingress-nginx/controller -> mlflow/gateway: TCP 8080, 8443",
+			"monitoring/controller -> cnpg-system/cloudnative-pg: TCP 8080",
+			"monitoring/controller -> mlflow/gateway: TCP 8443, 9180",
+			"monitoring/controller -> mlflow/postgresql: TCP 9187"),
 		"gateway-api": append(slices.Clone(onPremises), "envoy/controller -> mlflow/gateway: TCP 8080, 8443"),
 		// The analyser splits all addresses where a policy tells some apart.
 		"own-passwords": append(slices.DeleteFunc(slices.Clone(onPremises), func(c string) bool { return strings.HasPrefix(c, "0.0.0.0-255") }),
@@ -201,7 +218,7 @@ func TestConnectivity(t *testing.T) {
 
 func TestEveryPodResolvesNames(t *testing.T) {
 	g := find(t, "local").update(t)
-	resolves := func(g *graph.Graph) []string {
+	resolves := func(g *graph.Graph, dns string) []string {
 		var bad []string
 		all := connections(t, g)
 		pods, _ := g.Pods()
@@ -212,10 +229,12 @@ func TestEveryPodResolvesNames(t *testing.T) {
 		}
 		return bad
 	}
-	assert.Empty(t, resolves(g))
+	assert.Empty(t, resolves(g, dns))
+	assert.NotEmpty(t, resolves(g, nodeDNS), "no resolver on the node unless the settings name it")
+	assert.Empty(t, resolves(find(t, "production").update(t), nodeDNS))
 	broken := g.Clone()
 	broken.Remove("workspace-netpol-dns")
-	assert.NotEmpty(t, resolves(broken))
+	assert.NotEmpty(t, resolves(broken, dns))
 }
 
 // TestConnectivityTwins breaks one policy at a time.

@@ -77,6 +77,16 @@ func servers(t *testing.T, config map[string]any) map[string]map[string]any {
 	return byPort
 }
 
+// asks says whether a named route is exactly a login.
+func asks(server map[string]any, route string) bool {
+	handlers, _, _ := unstructured.NestedSlice(server, "named_routes", route, "handle")
+	if len(handlers) != 1 {
+		return false
+	}
+	handler, _ := handlers[0].(map[string]any)
+	return handler["handler"] == "authentication"
+}
+
 // openRoutes lists the ways to MLflow that ask for no login, besides its health:
 // every list of handlers that forwards, without a login in it or around it.
 func openRoutes(server map[string]any) []string {
@@ -96,6 +106,9 @@ func openRoutes(server map[string]any) []string {
 				switch handler["handler"] {
 				case "authentication":
 					here = true
+				case "invoke":
+					name, _ := handler["name"].(string)
+					here = here || asks(server, name)
 				case "subroute":
 					inner, _ := handler["routes"].([]any)
 					walk(inner, where, here)
@@ -154,7 +167,10 @@ func TestGatewayConfigurationTwins(t *testing.T) {
 
 	login := text[strings.Index(text, "basic_auth"):]
 	login = login[:strings.Index(login, "}")+1]
-	config, err := adapt(t, strings.Replace(text, login, "# nobody asks", 1))
+	config, err := adapt(t, strings.Replace(text, login, "respond /nobody-asks 404", 1))
+	require.NoError(t, err)
+	assert.NotEqual(t, []string{health}, openRoutes(servers(t, config)[":8443"]), "a login that asks nobody")
+	config, err = adapt(t, strings.Replace(text, "invoke login", "# nobody asks", 1))
 	require.NoError(t, err)
 	assert.NotEqual(t, []string{health}, openRoutes(servers(t, config)[":8443"]), "no login")
 

@@ -110,6 +110,7 @@ func network() []property {
 			"closed":          remove("workspace-netpol-gateway"),
 			"not served":      set("workspace-netpol-gateway", "spec.ingress[0].ports[0].port", 1),
 			"opened twice":    set("workspace-netpol-dns", "spec.ingress", []any{map[string]any{"ports": []any{map[string]any{"port": 5000}}}}),
+			"metrics for all": set("workspace-netpol-gateway", "spec.ingress[0].ports[0].port", 9180),
 			"every port":      set("workspace-netpol-gateway", "spec.ingress[0].ports", []any{}),
 			"out to anywhere": set("workspace-netpol-gateway", "spec.egress[0].to", []any{}),
 			"a new port":      set("mlflow-server", container+"ports[1]", map[string]any{"name": "debug", "containerPort": 6060}),

@@ -91,11 +91,40 @@ func TestNoSecretShows(t *testing.T) {
 	})
 }
 
+// holders are the objects that name a Secret in a pod of theirs.
+func holders(g *graph.Graph, secret string) []string {
+	var all []string
+	for _, o := range g.Objects() {
+		if o.GetKind() != "Secret" && strings.Contains(fmt.Sprint(o.Unstructured.Object), "name:"+secret) {
+			all = append(all, o.GetName())
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestTheServerCannotReachTheDumps: with admin credentials only the platform's
+// own jobs have them.
+func TestTheServerCannotReachTheDumps(t *testing.T) {
+	g := find(t, "own-passwords").update(t)
+	assert.Equal(t, []string{"mlflow"}, holders(g, "object-store-credentials"))
+	jobs := []string{"bucket-setup", "database-backup", "database-dumps", "database-restore", "mlflow-migration"}
+	admins := holders(g, "object-store-admin-credentials")
+	require.Len(t, admins, len(jobs))
+	for i, job := range jobs {
+		assert.True(t, strings.HasPrefix(admins[i], job), "%s is %s", admins[i], job)
+	}
+	broken := g.Clone()
+	broken.Set("mlflow-server", container+"env[0].valueFrom.secretKeyRef.name", "object-store-admin-credentials")
+	assert.Contains(t, holders(broken, "object-store-admin-credentials"), "mlflow", "the server with the jobs' credentials is found")
+	assert.Contains(t, holders(find(t, "gateway-api").update(t), "object-store-credentials"), "database-backup", "without them everybody shares")
+}
+
 // TestSecretsArrive is the other half: the canaries are in the graph, so a leak
 // would have been seen.
 func TestSecretsArrive(t *testing.T) {
 	for name, canaries := range map[string][]string{
-		"own-passwords": {canaryID, canaryKey, canaryHash}, "production": {find(t, "production").secretValues()[2]},
+		"own-passwords": {canaryID, canaryKey, canaryHash, graph.Canary + "admin-id", graph.Canary + "admin-key"}, "production": {find(t, "production").secretValues()[2]},
 	} {
 		raw := ""
 		for _, o := range find(t, name).update(t).Objects() {

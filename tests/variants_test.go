@@ -74,6 +74,11 @@ func variants(t *testing.T) []variant {
 			"auth":          map[string]any{"users": []string{"alice", "training"}},
 			"mlflow":        map[string]any{"replicas": 3},
 			"database":      map[string]any{"maxConnections": 300, "storageClass": "fast"},
+			"monitoring":    map[string]any{"namespace": "monitoring"},
+			"cluster": map[string]any{
+				"context": "production", "apiServerCIDRs": []string{"192.0.2.10/32", "10.96.0.1/32"},
+				"apiServerPorts": []int{443, 16443}, "dnsCIDRs": []string{"169.254.20.10/32"},
+			},
 		})},
 		{name: "gateway-api", protected: true, secrets: store, values: onPremises(map[string]any{
 			"exposure": map[string]any{
@@ -86,13 +91,14 @@ func variants(t *testing.T) []variant {
 			"artifacts": map[string]any{"store": "inCluster"}, "exposure": map[string]any{"mode": "none"},
 			"auth": map[string]any{"mode": "none", "users": []string{}}, "mlflow": map[string]any{"replicas": 1},
 		}},
-		{name: "own-passwords", protected: true, secrets: append([]string{"authPasswordHashes"}, store...), values: onPremises(map[string]any{
+		{name: "own-passwords", protected: true, secrets: append([]string{"authPasswordHashes", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"}, store...), values: onPremises(map[string]any{
 			"auth":               map[string]any{"users": []string{"alice", "bob"}},
 			"authPasswordHashes": `{"alice": "` + canaryHash + `"}`,
-			"exposure":           map[string]any{"mode": "loadBalancer", "host": "mlflow.example.com", "sourceCIDRs": []string{"203.0.113.0/24"}},
+			"s3AdminAccessKeyId": graph.Canary + "admin-id", "s3AdminSecretAccessKey": graph.Canary + "admin-key",
+			"exposure": map[string]any{"mode": "loadBalancer", "host": "mlflow.example.com", "sourceCIDRs": []string{"203.0.113.0/24"}},
 		})},
 		{name: "own-operator", protected: true, secrets: store, values: onPremises(map[string]any{
-			"database":  map[string]any{"installOperator": false},
+			"database":  map[string]any{"installOperator": false, "operatorNamespace": "databases"},
 			"namespace": "ml-platform",
 			"images":    map[string]any{"mlflow": "registry.example.com/our-mlflow:3.17.2-1"},
 		})},

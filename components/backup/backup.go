@@ -19,11 +19,19 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 )
 
-const token = "mlflow:backup:Backup"
+const (
+	token       = "mlflow:backup:Backup"
+	accessToken = "mlflow:backup:Access"
+)
 
-// RestoreCronJob is the name of the suspended CronJob from which an operator
-// starts a restore.
-const RestoreCronJob = "database-restore"
+// The suspended CronJobs from which a person starts a Job: a restore, and a list
+// of the dumps, which the server is not allowed to read.
+const (
+	RestoreCronJob = "database-restore"
+	ListCronJob    = "database-dumps"
+	// never is a date that does not come.
+	never = "0 0 31 2 *"
+)
 
 const (
 	dumpPath = "/dump/mlflow.dump"
@@ -31,13 +39,45 @@ const (
 	Deadline = 4 * 60 * 60
 )
 
+// Access is how a pod reaches the dumps in the bucket: an identity for that part
+// of the bucket alone, and the account that has it.
+type Access struct {
+	pulumi.ResourceState
+	// Root is the URI below which the dumps are.
+	Root pulumi.StringOutput
+	// Identity is the platform's.
+	Identity *platform.Identity
+	// ServiceAccount of the pods.
+	ServiceAccount pulumi.StringOutput
+	// Ready must exist before a pod starts.
+	Ready []pulumi.Resource
+}
+
+// NewAccess creates the account.
+func NewAccess(ctx *pulumi.Context, name string, scope pod.Scope, bucket *platform.Bucket, identity *platform.Identity, opts ...pulumi.ResourceOption) (*Access, error) {
+	a := &Access{Root: bucket.BackupRoot, Identity: identity, Ready: pod.Join(bucket.Ready, identity.Ready)}
+	if err := ctx.RegisterComponentResource(accessToken, name, a, opts...); err != nil {
+		return nil, err
+	}
+	var err error
+	a.ServiceAccount, err = pod.NewServiceAccount(ctx, name+"-account", netpol.Backup.Name, scope, identity.ServiceAccountAnnotations, component.Options(a)...)
+	if err != nil {
+		return nil, err
+	}
+	return a, ctx.RegisterResourceOutputs(a, pulumi.Map{})
+}
+
+// Labels of a pod that has this access.
+func (a *Access) Labels(own pulumi.StringMap) pulumi.StringMap {
+	return pod.AddLabels(own, a.Identity.PodLabels)
+}
+
 // Dump describes a pod that dumps and uploads.
 type Dump struct {
 	// MLflowImage has Python and boto3; PostgresImage has pg_dump.
 	MLflowImage, PostgresImage string
-	// Bucket and Identity are the platform's.
-	Bucket   *platform.Bucket
-	Identity *platform.Identity
+	// Access reaches the bucket.
+	Access *Access
 	// Libpq and Mounts reach the database.
 	Libpq  corev1.EnvVarArray
 	Mounts corev1.VolumeMountArray
@@ -57,11 +97,11 @@ func Containers(d Dump) corev1.ContainerArray {
 
 func upload(d Dump) *corev1.ContainerArgs {
 	if d.RetentionDays == 0 {
-		return script(d, "upload", d.Identity.Env, "upload")
+		return script(d, "upload", d.Access.Identity.Env, "upload")
 	}
 	return script(d, "upload", append(corev1.EnvVarArray{
 		pod.Env("BACKUP_RETENTION_DAYS", fmt.Sprint(d.RetentionDays)),
-	}, d.Identity.Env...), "upload", "prune")
+	}, d.Access.Identity.Env...), "upload", "prune")
 }
 
 func script(d Dump, name string, env corev1.EnvVarArray, args ...string) *corev1.ContainerArgs {
@@ -69,9 +109,9 @@ func script(d Dump, name string, env corev1.EnvVarArray, args ...string) *corev1
 		Name: name, Image: d.MLflowImage, Script: "backup.py", Args: args,
 		Env: append(corev1.EnvVarArray{
 			pod.Env("BACKUP_FILE", dumpPath),
-			&corev1.EnvVarArgs{Name: pulumi.String("BACKUP_S3_URI"), Value: d.Bucket.BackupRoot},
+			&corev1.EnvVarArgs{Name: pulumi.String("BACKUP_S3_URI"), Value: d.Access.Root},
 		}, env...),
-		Mounts: append(corev1.VolumeMountArray{pod.Mount("dump", "/dump", false)}, d.Identity.Mounts...),
+		Mounts: append(corev1.VolumeMountArray{pod.Mount("dump", "/dump", false)}, d.Access.Identity.Mounts...),
 	})
 }
 
@@ -127,11 +167,8 @@ type Args struct {
 	StorageGiB int
 	// Enabled is false to suspend the schedule.
 	Enabled bool
-	// Bucket and Identity are the platform's.
-	Bucket   *platform.Bucket
-	Identity *platform.Identity
-	// ServiceAccount that the identity is bound to.
-	ServiceAccount pulumi.StringInput
+	// Access reaches the bucket.
+	Access *Access
 	// Libpq, Volumes and Mounts reach the database.
 	Libpq   corev1.EnvVarArray
 	Volumes corev1.VolumeArray
@@ -156,19 +193,23 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, err
 	}
 	d := Dump{
-		MLflowImage: mlflow, PostgresImage: pg, Bucket: args.Bucket, Identity: args.Identity,
+		MLflowImage: mlflow, PostgresImage: pg, Access: args.Access,
 		Libpq: args.Libpq, Mounts: args.Mounts, RetentionDays: args.RetentionDays,
 	}
 	both := Containers(d)
 	if err := cronJob(ctx, b, name+"-schedule", netpol.Backup.Name, args.Schedule, !args.Enabled, args, both[:1], both[1:]); err != nil {
 		return nil, err
 	}
-	// A restore is started by a person: kubectl create job --from=cronjob/… ; the
-	// schedule is a date that never comes, and suspended besides.
-	fetch := script(d, "fetch", d.Identity.Env, "fetch")
+	fetch := script(d, "fetch", d.Access.Identity.Env, "fetch")
 	restore := postgres("restore", pg, args.Libpq, args.Mounts, "bash", "-c", restoreAll, "bash", dumpPath)
-	if err := cronJob(ctx, b, name+"-restore", RestoreCronJob, "0 0 31 2 *", true, args,
+	if err := cronJob(ctx, b, name+"-restore", RestoreCronJob, never, true, args,
 		corev1.ContainerArray{fetch}, corev1.ContainerArray{restore}); err != nil {
+		return nil, err
+	}
+	list := script(d, "list", d.Access.Identity.Env, "list")
+	apart := args
+	apart.Volumes = nil // It does not touch the database.
+	if err := cronJob(ctx, b, name+"-list", ListCronJob, never, true, apart, nil, corev1.ContainerArray{list}); err != nil {
 		return nil, err
 	}
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{})
@@ -191,9 +232,9 @@ func cronJob(ctx *pulumi.Context, parent pulumi.Resource, logical, physical, sch
 			JobTemplate: &batchv1.JobTemplateSpecArgs{
 				Metadata: &metav1.ObjectMetaArgs{Labels: labels},
 				Spec: pod.Job{
-					Labels: labels, ServiceAccount: args.ServiceAccount, PullSecrets: args.PullSecrets,
+					Labels: args.Access.Labels(labels), ServiceAccount: args.Access.ServiceAccount, PullSecrets: args.PullSecrets,
 					BackoffLimit: 2, Deadline: Deadline, Init: init, Containers: containers,
-					Volumes: pod.Concat(scripts.Volumes(), Volumes(args.StorageGiB), args.Volumes, args.Identity.Volumes),
+					Volumes: pod.Concat(scripts.Volumes(), Volumes(args.StorageGiB), args.Volumes, args.Access.Identity.Volumes),
 				}.Spec(),
 			},
 		},

@@ -13,13 +13,30 @@ const (
 	tlsPath    = "/etc/gateway/tls"
 )
 
+// anonymousIsAsked answers a request without credentials before the login is
+// checked: a browser's first request is no failed login, and the counter of these,
+// caddy_http_request_duration_seconds_count{code="401",handler="authentication"},
+// leaves it out.
+const anonymousIsAsked = `@anonymous {
+		not path /health
+		not header Authorization *
+	}
+	handle @anonymous {
+		header WWW-Authenticate "Basic realm=\"MLflow\""
+		error 401
+	}`
+
 // caddyfile is the gateway's configuration
 // (caddyserver.com/docs/caddyfile). It holds no secret: the password hashes are
 // imported from a Secret.
 func caddyfile(a Args) string {
-	login := fmt.Sprintf("basic_auth bcrypt MLflow {\n\t\t\timport %s/users\n\t\t}", usersPath)
+	// A named route, because Caddy counts its handlers by name and those of a
+	// handle block only as subroute.
+	login := fmt.Sprintf("&(login) {\n\tbasic_auth bcrypt MLflow {\n\t\timport %s/users\n\t}\n}", usersPath)
+	ask, anonymous := "invoke login", anonymousIsAsked
 	if !a.Login {
-		login = "# auth.mode is none"
+		const none = "# auth.mode is none"
+		login, ask, anonymous = none, none, none
 	}
 	certificates := []string{fmt.Sprintf("tls %s/internal.crt %s/internal.key", tlsPath, tlsPath)}
 	if a.Certificate != "" {
@@ -46,6 +63,8 @@ func caddyfile(a Args) string {
 	}
 }
 
+%[11]s
+
 (routes) {
 	# One line a request, with the user, the route and the status; credentials
 	# are redacted.
@@ -56,6 +75,7 @@ func caddyfile(a Args) string {
 			header_up Host %[2]s
 		}
 	}
+	%[10]s
 	handle {
 		%[3]s
 		# The length that a client states is looked at before the upload, so that
@@ -122,7 +142,7 @@ func caddyfile(a Args) string {
 	metrics /metrics
 	respond /healthz 200
 }
-`, a.Upstream, a.UpstreamHost, login, a.MaxUploadMiB,
+`, a.Upstream, a.UpstreamHost, ask, a.MaxUploadMiB,
 		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number,
-		a.MaxUploadMiB<<20)
+		a.MaxUploadMiB<<20, anonymous, login)
 }

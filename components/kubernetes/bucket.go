@@ -51,8 +51,21 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, args platform.Bucket
 	if err != nil {
 		return nil, fmt.Errorf("creating the object store's credentials: %w", err)
 	}
+	admin := secret
+	if p.settings.S3AdminAccessKeyID != "" {
+		if admin, err = corev1.NewSecret(ctx, name+"-admin-credentials", &corev1.SecretArgs{
+			Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(adminSecret), Namespace: args.Scope.Namespace, Labels: pod.Labels(nil, "")},
+			StringData: pulumi.StringMap{
+				"accessKeyId":     pulumi.ToSecret(pulumi.String(p.settings.S3AdminAccessKeyID)).(pulumi.StringOutput),
+				"secretAccessKey": pulumi.ToSecret(pulumi.String(p.settings.S3AdminSecretAccessKey)).(pulumi.StringOutput),
+				caKey:             ca,
+			},
+		}, component.Options(b, provider, pulumi.DependsOn(args.Scope.After))...); err != nil {
+			return nil, fmt.Errorf("creating the object store's admin credentials: %w", err)
+		}
+	}
 	b.Checksum = pod.ChecksumOutput(accessKeyID, secretAccessKey, ca)
-	setup, err := p.setup(ctx, name, args.Scope, b, component.Options(b, provider, pulumi.DependsOn(append(after, secret)),
+	setup, err := p.setup(ctx, name, args.Scope, b, component.Options(b, provider, pulumi.DependsOn(append(after, secret, admin)),
 		// Jobs are immutable and this one is idempotent: a changed bucket
 		// configuration runs a new one.
 		pulumi.DeleteBeforeReplace(true)))
@@ -86,7 +99,7 @@ func (p *Platform) setup(ctx *pulumi.Context, name string, scope pod.Scope, b *p
 	if err != nil {
 		return nil, err
 	}
-	env, volumes, mounts := p.storeAccess(b.Endpoint)
+	env, volumes, mounts := p.storeAccess(b.Endpoint, p.adminSecret())
 	labels := pod.Labels(netpol.BucketSetup.Labels(), "")
 	job, err := batchv1.NewJob(ctx, name+"-setup", &batchv1.JobArgs{
 		Metadata: &metav1.ObjectMetaArgs{

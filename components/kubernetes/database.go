@@ -33,8 +33,10 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		operator, err := postgres.NewOperator(ctx, name+"-operator", postgres.OperatorArgs{
 			Images: scope.Images, PullSecrets: scope.PullSecrets, Protect: p.settings.Protect,
 			Edges: netpol.OperatorEdges(netpol.Args{
-				Namespace: p.settings.Namespace, APIServerCIDRs: p.settings.Cluster.APIServerCIDRs,
+				APIServerCIDRs: p.settings.Cluster.APIServerCIDRs, APIServerPorts: p.settings.Cluster.APIServerPorts,
+				MonitoringNamespace: p.settings.Monitoring.Namespace,
 			}),
+			DNSCIDRs: p.settings.Cluster.DNSCIDRs,
 		}, component.Options(d, provider)...)
 		if err != nil {
 			return nil, err

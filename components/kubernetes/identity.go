@@ -10,6 +10,7 @@ import (
 
 const (
 	credentialsSecret = "object-store-credentials"
+	adminSecret       = "object-store-admin-credentials"
 	caPath            = "/etc/object-store"
 	caKey             = "ca.crt"
 )
@@ -21,13 +22,27 @@ func (p *Platform) Identity(ctx *pulumi.Context, name string, args platform.Iden
 	if err := ctx.RegisterComponentResource(identityToken, name, i, opts...); err != nil {
 		return nil, err
 	}
-	i.Env, i.Volumes, i.Mounts = p.storeAccess(args.Bucket.Endpoint)
+	secret := credentialsSecret
+	if args.Admin {
+		secret = p.adminSecret()
+	}
+	i.Env, i.Volumes, i.Mounts = p.storeAccess(args.Bucket.Endpoint, secret)
 	return i, ctx.RegisterResourceOutputs(i, pulumi.Map{})
 }
 
-// storeAccess is what boto3 and MLflow in a pod need to use the store.
-func (p *Platform) storeAccess(endpoint string) (corev1.EnvVarArray, corev1.VolumeArray, corev1.VolumeMountArray) {
-	secret := pulumi.String(credentialsSecret)
+// adminSecret names the Secret of the platform's own jobs: the server's, unless
+// they have credentials of their own.
+func (p *Platform) adminSecret() string {
+	if p.settings.S3AdminAccessKeyID == "" {
+		return credentialsSecret
+	}
+	return adminSecret
+}
+
+// storeAccess is what boto3 and MLflow in a pod need to use the store with the
+// credentials of a Secret.
+func (p *Platform) storeAccess(endpoint, credentials string) (corev1.EnvVarArray, corev1.VolumeArray, corev1.VolumeMountArray) {
+	secret := pulumi.String(credentials)
 	env := corev1.EnvVarArray{
 		pod.SecretEnv("AWS_ACCESS_KEY_ID", secret, "accessKeyId"),
 		pod.SecretEnv("AWS_SECRET_ACCESS_KEY", secret, "secretAccessKey"),

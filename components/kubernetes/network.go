@@ -6,10 +6,11 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 )
 
-// Network is the cluster's own; only the API server's addresses come from the
-// settings.
+// Network is the cluster's own; only the addresses of the API server and of
+// resolvers come from the settings.
 func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkArgs, opts ...pulumi.ResourceOption) (*platform.Network, error) {
-	n := &platform.Network{APIServerCIDRs: p.settings.Cluster.APIServerCIDRs}
+	c := p.settings.Cluster
+	n := &platform.Network{APIServerCIDRs: c.APIServerCIDRs, APIServerPorts: c.APIServerPorts, DNSCIDRs: c.DNSCIDRs}
 	if err := ctx.RegisterComponentResource(networkToken, name, n, opts...); err != nil {
 		return nil, err
 	}

@@ -27,17 +27,6 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 	if err != nil {
 		return nil, err
 	}
-	podLabels := pulumi.All(labels, b.args.Identity.PodLabels).ApplyT(func(all []any) map[string]string {
-		merged := map[string]string{}
-		for _, m := range all {
-			if more, ok := m.(map[string]string); ok {
-				for k, v := range more {
-					merged[k] = v
-				}
-			}
-		}
-		return merged
-	}).(pulumi.StringMapOutput)
 	deployment, err := appsv1.NewDeployment(b.ctx, b.name+"-server", &appsv1.DeploymentArgs{
 		Metadata: &metav1.ObjectMetaArgs{
 			Name: pulumi.String(netpol.MLflow.Name), Namespace: b.args.Namespace, Labels: labels,
@@ -61,7 +50,7 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 			RevisionHistoryLimit: pulumi.Int(3),
 			Template: &corev1.PodTemplateSpecArgs{
 				Metadata: &metav1.ObjectMetaArgs{
-					Labels: podLabels,
+					Labels: pod.AddLabels(labels, b.args.Identity.PodLabels),
 					Annotations: pulumi.StringMap{
 						// Secrets and scripts are read at start: a new value rolls the pods.
 						"mlflow-platform/secrets": s.checksum,
@@ -70,7 +59,7 @@ func (b *builder) deployment(s *secrets, migration *batchv1.Job) (*appsv1.Deploy
 					},
 				},
 				Spec: &corev1.PodSpecArgs{
-					ServiceAccountName:           b.server.ServiceAccount,
+					ServiceAccountName:           b.account,
 					AutomountServiceAccountToken: pulumi.Bool(false),
 					// A Service called mlflow would set MLFLOW_PORT=tcp://…, which the server
 					// reads as its own port and dies of.

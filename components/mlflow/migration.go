@@ -30,7 +30,7 @@ const deadline = backup.Deadline + 3600
 func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
 	env, volumes, mounts := DatabaseAccess(b.args.Database)
 	dump := backup.Containers(backup.Dump{
-		MLflowImage: b.image, PostgresImage: b.postgres, Bucket: b.args.Bucket, Identity: b.args.Identity,
+		MLflowImage: b.image, PostgresImage: b.postgres, Access: b.args.Backups,
 		Libpq: LibpqEnv(b.args.Database), Mounts: mounts,
 	})
 	labels := pod.Labels(netpol.Migration.Labels(), b.args.Version)
@@ -41,17 +41,17 @@ func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
 			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String(fmt.Sprint(deadline))},
 		},
 		Spec: pod.Job{
-			Labels: labels, ServiceAccount: b.server.ServiceAccount, PullSecrets: b.args.PullSecrets,
+			Labels: b.args.Backups.Labels(labels), ServiceAccount: b.args.Backups.ServiceAccount, PullSecrets: b.args.PullSecrets,
 			BackoffLimit: 6, Deadline: deadline,
 			Init: dump,
 			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
 				Name: "migrate", Image: b.image, Script: "migrate.py", Env: env, Mounts: mounts,
 			})},
-			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(b.args.StorageGiB), volumes, b.args.Identity.Volumes),
+			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(b.args.StorageGiB), volumes, b.args.Backups.Identity.Volumes),
 		}.Spec(),
 	}, b.child(
 		pulumi.DeleteBeforeReplace(true),
-		pulumi.DependsOn(pod.Join(b.args.After, s.all, b.args.Database.Ready, b.args.Bucket.Ready, b.args.Identity.Ready)),
+		pulumi.DependsOn(pod.Join(b.args.After, s.all, b.args.Database.Ready, b.args.Backups.Ready)),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the migration Job: %w", err)

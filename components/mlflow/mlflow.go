@@ -5,10 +5,9 @@ package mlflow
 import (
 	"fmt"
 
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-platform/mlflow-platform/components/backup"
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/images"
 	"github.com/mlflow-platform/mlflow-platform/components/mlflow/connections"
@@ -39,6 +38,8 @@ type Args struct {
 	Database *platform.Database
 	Bucket   *platform.Bucket
 	Identity *platform.Identity
+	// Backups is how the dump before a migration reaches the bucket.
+	Backups *backup.Access
 	// Protect guards the encryption keys.
 	Protect bool
 }
@@ -50,8 +51,6 @@ type Server struct {
 	Host string
 	// DatabaseSecret names the Secret with the database URI.
 	DatabaseSecret string
-	// ServiceAccount of the server's pods and of jobs that use its identity.
-	ServiceAccount pulumi.StringOutput
 	// Ready must exist before a client connects.
 	Ready []pulumi.Resource
 }
@@ -79,17 +78,11 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, err
 	}
 	b := &builder{ctx: ctx, name: name, args: args, server: s, image: image, postgres: postgres}
-	account, err := corev1.NewServiceAccount(ctx, name+"-account", &corev1.ServiceAccountArgs{
-		Metadata: &metav1.ObjectMetaArgs{
-			Name: pulumi.String(netpol.MLflow.Name), Namespace: args.Namespace,
-			Labels: pod.Labels(nil, ""), Annotations: args.Identity.ServiceAccountAnnotations,
-		},
-		AutomountServiceAccountToken: pulumi.Bool(false),
-	}, component.Options(s, pulumi.DependsOn(args.After))...)
+	account, err := pod.NewServiceAccount(ctx, name+"-account", netpol.MLflow.Name, args.Scope, args.Identity.ServiceAccountAnnotations, component.Options(s)...)
 	if err != nil {
-		return nil, fmt.Errorf("creating the ServiceAccount: %w", err)
+		return nil, err
 	}
-	s.ServiceAccount = account.Metadata.Name().Elem()
+	b.account = account
 	secrets, err := b.secrets()
 	if err != nil {
 		return nil, err
@@ -120,6 +113,7 @@ type builder struct {
 	args            Args
 	server          *Server
 	image, postgres string
+	account         pulumi.StringOutput
 }
 
 func (b *builder) child(own ...pulumi.ResourceOption) []pulumi.ResourceOption {

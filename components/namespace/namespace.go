@@ -27,6 +27,8 @@ type Args struct {
 	Labels map[string]string
 	// Edges is the table of its NetworkPolicies.
 	Edges []netpol.Edge
+	// DNSCIDRs are resolvers besides the DNS pods of kube-system.
+	DNSCIDRs []string
 	// Scope to fill: images and pull Secrets.
 	Scope pod.Scope
 	// Protect guards the namespace: deleting it deletes every volume in it.
@@ -60,7 +62,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, fmt.Errorf("creating namespace %s: %w", args.Name, err)
 	}
 	n.Scope.Namespace, n.Scope.NamespaceName = namespace.Metadata.Name().Elem(), args.Name
-	policies, err := netpol.New(ctx, name+"-netpol", n.Scope.Namespace, args.Edges, component.Options(n)...)
+	policies, err := netpol.New(ctx, name+"-netpol", n.Scope.Namespace, args.Edges, args.DNSCIDRs, component.Options(n)...)
 	if err != nil {
 		return nil, err
 	}

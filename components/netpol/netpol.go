@@ -30,7 +30,9 @@ type Policies struct {
 
 // New creates the policies of a namespace from a table. Every workload that a
 // peer of the table names in this namespace gets one policy.
-func New(ctx *pulumi.Context, name string, namespace pulumi.StringInput, edges []Edge, opts ...pulumi.ResourceOption) (*Policies, error) {
+// dnsCIDRs are resolvers outside kube-system's DNS pods, such as a cache on the
+// node.
+func New(ctx *pulumi.Context, name string, namespace pulumi.StringInput, edges []Edge, dnsCIDRs []string, opts ...pulumi.ResourceOption) (*Policies, error) {
 	p := &Policies{}
 	if err := ctx.RegisterComponentResource(token, name, p, opts...); err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func New(ctx *pulumi.Context, name string, namespace pulumi.StringInput, edges [
 		&networkingv1.NetworkPolicySpecArgs{
 			PodSelector: &metav1.LabelSelectorArgs{},
 			PolicyTypes: pulumi.ToStringArray([]string{"Egress"}),
-			Egress:      networkingv1.NetworkPolicyEgressRuleArray{dns()},
+			Egress:      networkingv1.NetworkPolicyEgressRuleArray{dns(dnsCIDRs)},
 		}); err != nil {
 		return nil, err
 	}
@@ -75,12 +77,13 @@ func (p *Policies) add(ctx *pulumi.Context, logical, physical string, namespace 
 
 // dns reaches the DNS pods by the label that every distribution keeps for
 // compatibility (kubernetes.io/docs/tasks/administer-cluster/dns-debugging).
-func dns() *networkingv1.NetworkPolicyEgressRuleArgs {
+func dns(cidrs []string) *networkingv1.NetworkPolicyEgressRuleArgs {
+	to := networkingv1.NetworkPolicyPeerArray{&networkingv1.NetworkPolicyPeerArgs{
+		NamespaceSelector: labels(map[string]string{namespaceLabel: "kube-system"}),
+		PodSelector:       labels(map[string]string{"k8s-app": "kube-dns"}),
+	}}
 	return &networkingv1.NetworkPolicyEgressRuleArgs{
-		To: networkingv1.NetworkPolicyPeerArray{&networkingv1.NetworkPolicyPeerArgs{
-			NamespaceSelector: labels(map[string]string{namespaceLabel: "kube-system"}),
-			PodSelector:       labels(map[string]string{"k8s-app": "kube-dns"}),
-		}},
+		To: append(to, blocks(cidrs)...),
 		Ports: networkingv1.NetworkPolicyPortArray{
 			&networkingv1.NetworkPolicyPortArgs{Port: pulumi.Int(53), Protocol: pulumi.String("UDP")},
 			&networkingv1.NetworkPolicyPortArgs{Port: pulumi.Int(53), Protocol: pulumi.String("TCP")},
@@ -93,7 +96,7 @@ func workloads(edges []Edge) []Workload {
 	var all []Workload
 	for _, e := range edges {
 		for _, p := range []Peer{e.From, e.To} {
-			if p.Workload == nil || p.Namespace != "" {
+			if !p.inside() {
 				continue
 			}
 			if !slices.ContainsFunc(all, func(w Workload) bool { return w.Name == p.Workload.Name }) {
@@ -105,9 +108,10 @@ func workloads(edges []Edge) []Workload {
 	return all
 }
 
-func is(p Peer, w Workload) bool {
-	return p.Workload != nil && p.Namespace == "" && p.Workload.Name == w.Name
-}
+// inside says whether the peer is a workload of the policies' own namespace.
+func (p Peer) inside() bool { return p.Workload != nil && p.Namespace == "" && !p.EveryNamespace }
+
+func is(p Peer, w Workload) bool { return p.inside() && p.Workload.Name == w.Name }
 
 func reasons(w Workload, edges []Edge) string {
 	var why []string
@@ -139,11 +143,7 @@ func spec(w Workload, edges []Edge) *networkingv1.NetworkPolicySpecArgs {
 
 func peers(p Peer) networkingv1.NetworkPolicyPeerArray {
 	if len(p.CIDRs) > 0 {
-		var blocks networkingv1.NetworkPolicyPeerArray
-		for _, c := range p.CIDRs {
-			blocks = append(blocks, &networkingv1.NetworkPolicyPeerArgs{IpBlock: &networkingv1.IPBlockArgs{Cidr: pulumi.String(c)}})
-		}
-		return blocks
+		return blocks(p.CIDRs)
 	}
 	peer := &networkingv1.NetworkPolicyPeerArgs{}
 	if p.EveryNamespace {
@@ -152,10 +152,25 @@ func peers(p Peer) networkingv1.NetworkPolicyPeerArray {
 	if p.Namespace != "" {
 		peer.NamespaceSelector = labels(map[string]string{namespaceLabel: p.Namespace})
 	}
-	if p.Workload != nil {
+	switch {
+	case p.Workload == nil:
+	case p.EveryNamespace:
+		// Each namespace has its own name for the workload.
+		peer.PodSelector = &metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{
+			&metav1.LabelSelectorRequirementArgs{Key: pulumi.String(p.Workload.Label), Operator: pulumi.String("Exists")},
+		}}
+	default:
 		peer.PodSelector = labels(p.Workload.Labels())
 	}
 	return networkingv1.NetworkPolicyPeerArray{peer}
+}
+
+func blocks(cidrs []string) networkingv1.NetworkPolicyPeerArray {
+	var all networkingv1.NetworkPolicyPeerArray
+	for _, c := range cidrs {
+		all = append(all, &networkingv1.NetworkPolicyPeerArgs{IpBlock: &networkingv1.IPBlockArgs{Cidr: pulumi.String(c)}})
+	}
+	return all
 }
 
 func ports(all []Port) networkingv1.NetworkPolicyPortArray {

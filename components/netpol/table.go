@@ -81,8 +81,9 @@ type Peer struct {
 	Workload *Workload
 	// Namespace is another namespace: all its pods, or those of Workload.
 	Namespace string
-	// EveryNamespace is all pods of the cluster. A range of addresses does not
-	// stand for pods with every network plugin.
+	// EveryNamespace is all pods of the cluster, or with Workload those that have
+	// its label, whatever the value. A range of addresses does not stand for pods
+	// with every network plugin.
 	EveryNamespace bool
 	// CIDRs are addresses.
 	CIDRs []string
@@ -98,12 +99,12 @@ type Edge struct {
 
 // Args say which parts of the table a stack has.
 type Args struct {
-	// Namespace of the workload.
-	Namespace string
 	// OperatorNamespace of CloudNativePG.
 	OperatorNamespace string
-	// APIServerCIDRs are the addresses of the Kubernetes API server.
+	// APIServerCIDRs and APIServerPorts are where the Kubernetes API server
+	// answers; without addresses the ports are open to any.
 	APIServerCIDRs []string
+	APIServerPorts []int
 	// ObjectStore is true with the in-cluster store; else StoreCIDRs and
 	// StorePort say where the bucket is.
 	ObjectStore bool
@@ -123,11 +124,6 @@ func in(w Workload) Peer { return Peer{Workload: &w} }
 
 // Edges is the table for a stack.
 func Edges(a Args) []Edge {
-	api := a.APIServerCIDRs
-	if len(api) == 0 {
-		api = anywhere
-	}
-	apiPorts := []Port{{"https", 443}, {"https-alt", 6443}}
 	sources := a.SourceCIDRs
 	if len(sources) == 0 {
 		sources = anywhere
@@ -140,7 +136,7 @@ func Edges(a Args) []Edge {
 		{in(Retention), in(Gateway), []Port{GatewayHTTPS}, "the job logs in like everybody"},
 		{in(Backup), in(Database), []Port{PostgreSQL}, "dump and restore"},
 		{in(Database), in(Database), []Port{PostgreSQL, PostgreSQLStatus}, "replication between instances"},
-		{in(Database), Peer{CIDRs: api}, apiPorts, "the instance manager watches its Cluster object"},
+		{in(Database), a.apiServer(), a.apiServerPorts(), "the instance manager watches its Cluster object"},
 		{Peer{Namespace: a.OperatorNamespace, Workload: &Operator}, in(Database), []Port{PostgreSQLStatus}, "the operator reads the state of instances"},
 		{Peer{CIDRs: sources}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"},
 	}
@@ -164,15 +160,32 @@ func Edges(a Args) []Edge {
 	return edges
 }
 
-// OperatorEdges is the table for the operator's namespace.
+func (a Args) apiServer() Peer {
+	if len(a.APIServerCIDRs) == 0 {
+		return Peer{CIDRs: anywhere}
+	}
+	return Peer{CIDRs: a.APIServerCIDRs}
+}
+
+func (a Args) apiServerPorts() []Port {
+	var all []Port
+	for _, n := range a.APIServerPorts {
+		all = append(all, Port{"api-server", n})
+	}
+	return all
+}
+
+// OperatorEdges is the table for the operator's namespace. The operator serves
+// the whole cluster, so it reaches the instances of every namespace: a narrower
+// edge would stop other teams' databases from being managed.
 func OperatorEdges(a Args) []Edge {
-	api := a.APIServerCIDRs
-	if len(api) == 0 {
-		api = anywhere
-	}
-	return []Edge{
+	edges := []Edge{
 		{Peer{CIDRs: anywhere}, in(Operator), []Port{Webhook}, "the API server calls the webhooks from an address Kubernetes does not name"},
-		{in(Operator), Peer{CIDRs: api}, []Port{{"https", 443}, {"https-alt", 6443}}, "the operator watches its objects"},
-		{in(Operator), Peer{Namespace: a.Namespace, Workload: &Database}, []Port{PostgreSQLStatus}, "the state of instances"},
+		{in(Operator), a.apiServer(), a.apiServerPorts(), "the operator watches its objects"},
+		{in(Operator), Peer{EveryNamespace: true, Workload: &Database}, []Port{PostgreSQLStatus}, "the state of instances"},
 	}
+	if a.MonitoringNamespace != "" {
+		edges = append(edges, Edge{Peer{Namespace: a.MonitoringNamespace}, in(Operator), []Port{OperatorMetrics}, "metrics"})
+	}
+	return edges
 }

@@ -12,12 +12,20 @@ import (
 )
 
 // tables are the shapes a stack's table can have.
-var tables = map[string]netpol.Args{
-	"in-cluster store": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true},
-	"s3": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", StoreCIDRs: []string{"192.0.2.0/24"}, StorePort: 9000,
+var tables = withPorts(map[string]netpol.Args{
+	"in-cluster store": {OperatorNamespace: "cnpg-system", ObjectStore: true},
+	"s3": {OperatorNamespace: "cnpg-system", StoreCIDRs: []string{"192.0.2.0/24"}, StorePort: 9000,
 		APIServerCIDRs: []string{"10.96.0.1/32"}, SourceCIDRs: []string{"198.51.100.0/24"}},
-	"controller": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true, ControllerNamespace: "ingress"},
-	"monitoring": {Namespace: "mlflow", OperatorNamespace: "cnpg-system", ObjectStore: true, MonitoringNamespace: "monitoring"},
+	"controller": {OperatorNamespace: "cnpg-system", ObjectStore: true, ControllerNamespace: "ingress"},
+	"monitoring": {OperatorNamespace: "cnpg-system", ObjectStore: true, MonitoringNamespace: "monitoring"},
+})
+
+func withPorts(tables map[string]netpol.Args) map[string]netpol.Args {
+	for name, a := range tables {
+		a.APIServerPorts = []int{443, 6443}
+		tables[name] = a
+	}
+	return tables
 }
 
 // unserved are edges to a port that the workload they end at does not listen
@@ -31,12 +39,15 @@ func unserved(edges []netpol.Edge) []string {
 		if e.Why == "" {
 			bad = append(bad, show(e)+": no reason")
 		}
+		if e.From.EveryNamespace && (e.To.Workload == nil || e.To.Workload.Name != netpol.Gateway.Name) {
+			bad = append(bad, show(e)+": every pod of the cluster reaches the gateway only")
+		}
+		if e.To.EveryNamespace && (e.From.Workload == nil || e.From.Workload.Name != netpol.Operator.Name) {
+			bad = append(bad, show(e)+": only the operator reaches every pod of the cluster")
+		}
 		for _, end := range []netpol.Peer{e.From, e.To} {
 			if end.Workload == nil && end.Namespace == "" && len(end.CIDRs) == 0 && !end.EveryNamespace {
 				bad = append(bad, show(e)+": an empty end allows everybody")
-			}
-			if end.EveryNamespace && (e.To.Workload == nil || e.To.Workload.Name != netpol.Gateway.Name) {
-				bad = append(bad, show(e)+": every pod of the cluster reaches the gateway only")
 			}
 			for _, c := range end.CIDRs {
 				if _, err := netip.ParsePrefix(c); err != nil {
@@ -92,13 +103,14 @@ func TestUnservedEdgesAreFound(t *testing.T) {
 	closed := netpol.Port{Name: "debug", Number: 6060}
 	from, to := netpol.Peer{Workload: &netpol.Gateway}, netpol.Peer{Workload: &netpol.MLflow}
 	for name, e := range map[string]netpol.Edge{
-		"closed port": {From: from, To: to, Ports: []netpol.Port{closed}, Why: "x"},
-		"no port":     {From: from, To: to, Why: "x"},
-		"no reason":   {From: from, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}},
-		"everybody":   {To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
-		"every pod":   {From: netpol.Peer{EveryNamespace: true}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
-		"bad range":   {From: netpol.Peer{CIDRs: []string{"everywhere"}}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
-		"no number":   {From: from, To: netpol.Peer{CIDRs: []string{"192.0.2.0/24"}}, Ports: []netpol.Port{{Name: "s3"}}, Why: "x"},
+		"closed port":  {From: from, To: to, Ports: []netpol.Port{closed}, Why: "x"},
+		"no port":      {From: from, To: to, Why: "x"},
+		"no reason":    {From: from, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}},
+		"everybody":    {To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"every pod":    {From: netpol.Peer{EveryNamespace: true}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"to every pod": {From: from, To: netpol.Peer{EveryNamespace: true}, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"bad range":    {From: netpol.Peer{CIDRs: []string{"everywhere"}}, To: to, Ports: []netpol.Port{netpol.MLflowHTTP}, Why: "x"},
+		"no number":    {From: from, To: netpol.Peer{CIDRs: []string{"192.0.2.0/24"}}, Ports: []netpol.Port{{Name: "s3"}}, Why: "x"},
 	} {
 		assert.Len(t, unserved([]netpol.Edge{e}), 1, name)
 	}
@@ -150,15 +162,29 @@ func TestNothingBypassesTheGateway(t *testing.T) {
 
 func TestDefaultsWithoutAddresses(t *testing.T) {
 	anywhere := []string{"0.0.0.0/0", "::/0"}
-	for _, e := range netpol.OperatorEdges(netpol.Args{Namespace: "mlflow"}) {
-		if e.From.Workload != nil && e.To.Workload == nil {
-			assert.Equal(t, anywhere, e.To.CIDRs, "without addresses of the API server every address is open, on its ports only")
-			assert.Equal(t, []netpol.Port{{Name: "https", Number: 443}, {Name: "https-alt", Number: 6443}}, e.Ports)
+	apiServer := func(a netpol.Args) netpol.Edge {
+		edges := netpol.OperatorEdges(a)
+		i := slices.IndexFunc(edges, func(e netpol.Edge) bool { return e.From.Workload != nil && len(e.To.CIDRs) > 0 })
+		return edges[i]
+	}
+	e := apiServer(netpol.Args{APIServerPorts: []int{443, 16443}})
+	assert.Equal(t, anywhere, e.To.CIDRs, "without addresses of the API server every address is open, on its ports only")
+	assert.Equal(t, []netpol.Port{{Name: "api-server", Number: 443}, {Name: "api-server", Number: 16443}}, e.Ports)
+	e = apiServer(netpol.Args{APIServerCIDRs: []string{"10.96.0.1/32"}, APIServerPorts: []int{443}})
+	assert.Equal(t, []string{"10.96.0.1/32"}, e.To.CIDRs)
+}
+
+// TestTheOperatorServesTheWholeCluster: one that reached our namespace only
+// would stop managing the databases of other teams.
+func TestTheOperatorServesTheWholeCluster(t *testing.T) {
+	edges := netpol.OperatorEdges(tables["monitoring"])
+	var reached []string
+	for _, e := range edges {
+		if slices.Contains(e.Ports, netpol.PostgreSQLStatus) {
+			reached = append(reached, end(e.To))
 		}
 	}
-	for _, e := range netpol.OperatorEdges(netpol.Args{Namespace: "mlflow", APIServerCIDRs: []string{"10.96.0.1/32"}}) {
-		if e.From.Workload != nil && e.To.Workload == nil {
-			assert.Equal(t, []string{"10.96.0.1/32"}, e.To.CIDRs)
-		}
-	}
+	assert.Equal(t, []string{"/postgresql*[]"}, reached)
+	assert.Equal(t, []string{"monitoring[]"}, sources(edges, netpol.Operator, netpol.OperatorMetrics))
+	assert.Empty(t, sources(netpol.OperatorEdges(tables["s3"]), netpol.Operator, netpol.OperatorMetrics))
 }

@@ -36,6 +36,10 @@ type Network struct {
 	// APIServerCIDRs are the addresses of the Kubernetes API server as pods see
 	// it; empty when the platform cannot know them.
 	APIServerCIDRs []string
+	// APIServerPorts are its TCP ports there.
+	APIServerPorts []int
+	// DNSCIDRs are resolvers that pods use besides the DNS pods of kube-system.
+	DNSCIDRs []string
 }
 
 // ClusterArgs is what a cluster is built on.
@@ -113,14 +117,23 @@ type Bucket struct {
 type IdentityArgs struct {
 	Cluster *Cluster
 	Bucket  *Bucket
+	// ServiceAccount is the name of the account whose pods get the identity.
+	ServiceAccount string
+	// Root is the URI of Bucket below which the identity reads, writes and deletes;
+	// elsewhere it can do nothing.
+	Root pulumi.StringInput
+	// Admin is true for the platform's own jobs. A platform with static
+	// credentials gives them others than the server's.
+	Admin bool
 }
 
-// Identity is the result of Platform.Identity: what a pod needs to use the
-// bucket.
+// Identity is the result of Platform.Identity: what a pod needs to use its part
+// of the bucket.
 type Identity struct {
 	pulumi.ResourceState
 	// ServiceAccountAnnotations and PodLabels bind a pod to a cloud identity.
-	ServiceAccountAnnotations, PodLabels pulumi.StringMapInput
+	ServiceAccountAnnotations pulumi.StringMapInput
+	PodLabels                 map[string]string
 	// Env are the variables of the cloud's SDK; secrets by reference only.
 	Env corev1.EnvVarArray
 	// Volumes and Mounts hold the store's certificate authority, if it has one

@@ -7,6 +7,8 @@ package pod
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,6 +37,28 @@ func Labels(selector map[string]string, version string) pulumi.StringMap {
 		l["app.kubernetes.io/version"] = pulumi.String(version)
 	}
 	return l
+}
+
+// AddLabels returns the labels with more of them.
+func AddLabels(labels pulumi.StringMap, more map[string]string) pulumi.StringMap {
+	all := maps.Clone(labels)
+	for k, v := range more {
+		all[k] = pulumi.String(v)
+	}
+	return all
+}
+
+// NewServiceAccount creates an account for pods that use a platform's identity.
+// Its pods mount no API token.
+func NewServiceAccount(ctx *pulumi.Context, logical, name string, scope Scope, annotations pulumi.StringMapInput, opts ...pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	account, err := corev1.NewServiceAccount(ctx, logical, &corev1.ServiceAccountArgs{
+		Metadata:                     &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: scope.Namespace, Labels: Labels(nil, ""), Annotations: annotations},
+		AutomountServiceAccountToken: pulumi.Bool(false),
+	}, append(slices.Clone(opts), pulumi.DependsOn(scope.After))...)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("creating ServiceAccount %s: %w", name, err)
+	}
+	return account.Metadata.Name().Elem(), nil
 }
 
 // Security is the pod's half of the restricted standard.

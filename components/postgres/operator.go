@@ -32,6 +32,8 @@ type OperatorArgs struct {
 	Protect bool
 	// Edges is the table of its NetworkPolicies.
 	Edges []netpol.Edge
+	// DNSCIDRs are resolvers besides the DNS pods of kube-system.
+	DNSCIDRs []string
 }
 
 // Operator is CloudNativePG, installed from the release manifest that its Go
@@ -70,7 +72,7 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 		}
 		before = append(before, made...)
 		if stage[0] == "Namespace" {
-			policies, err := netpol.New(ctx, name+"-netpol", pulumi.String(OperatorNamespace), args.Edges, component.Options(o, pulumi.DependsOn(before))...)
+			policies, err := netpol.New(ctx, name+"-netpol", pulumi.String(OperatorNamespace), args.Edges, args.DNSCIDRs, component.Options(o, pulumi.DependsOn(before))...)
 			if err != nil {
 				return nil, err
 			}

@@ -1,5 +1,8 @@
 package settings
 
+// DefaultOperatorNamespace is where CloudNativePG's release manifest puts it.
+const DefaultOperatorNamespace = "cnpg-system"
+
 // Defaults returns the settings of a profile, before the stack's own
 // configuration is laid over them. An unknown profile gets production's: the
 // stricter one, and validation reports it.
@@ -15,8 +18,8 @@ func Defaults(platform Platform, profile Profile) Settings {
 			StorageGiB:      200,
 			MaxConnections:  200,
 			Resources:       Resources{CPURequest: "500m", MemoryRequest: "2Gi", MemoryLimit: "4Gi"},
-			InstallOperator: true,
-			Backup:          Backup{Enabled: true, Schedule: "17 2 * * *", RetentionDays: 30},
+			InstallOperator: true, OperatorNamespace: DefaultOperatorNamespace,
+			Backup: Backup{Enabled: true, Schedule: "17 2 * * *", RetentionDays: 30},
 		},
 		Artifacts: Artifacts{
 			Store:           "s3",
@@ -49,6 +52,8 @@ func Defaults(platform Platform, profile Profile) Settings {
 	}
 	if platform == Kubernetes {
 		s.Cluster.Mode = "existing"
+		// The Service's port, and kube-apiserver's own default.
+		s.Cluster.APIServerPorts = []int{443, 6443}
 		s.Budget = Budget{}
 	}
 	if profile == Dev {

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,8 +22,8 @@ type invalid struct {
 }
 
 const (
-	topLevel = "artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, namespace, " +
-		"platform, profile, protect, region, s3AccessKeyId, s3SecretAccessKey, tags, tlsPrivateKey"
+	topLevel = "artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, " +
+		"monitoring, namespace, platform, profile, protect, region, s3AccessKeyId, s3AdminAccessKeyId, s3AdminSecretAccessKey, s3SecretAccessKey, tags, tlsPrivateKey"
 	wantLabel = "lower-case letters, digits and -, at most 63, starting and ending with a letter or digit"
 	wantCron  = "a cron schedule such as 17 2 * * *"
 	wantSum   = "(2 replicas + 2 leaving) x (2 parent + 1 workers x 3 engines x (3 pool + 3 overflow)) + 10 jobs + 7 reserved = 97"
@@ -32,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of apiServerCIDRs, context, kubeconfig, mode, nodes"}},
+		"cluster.kontext is not a setting; want one of apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -67,6 +68,10 @@ var secrets = []invalid{
 	{name: "missing S3 credentials", base: production, drop: []string{"s3AccessKeyId", "s3SecretAccessKey"}, want: []string{
 		"s3AccessKeyId is required with artifacts.store s3; set it with: pulumi config set --secret s3AccessKeyId",
 		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
+	{name: "half of the admin credentials", base: production, changes: config{"s3AdminAccessKeyId": "an id"}, want: []string{
+		"s3AdminSecretAccessKey is required with s3AdminAccessKeyId; set it with: pulumi config set --secret s3AdminSecretAccessKey"}},
+	{name: "the other half", base: production, changes: config{"s3AdminSecretAccessKey": "a key"}, want: []string{
+		"s3AdminAccessKeyId is required with s3AdminSecretAccessKey; set it with: pulumi config set --secret s3AdminAccessKeyId"}},
 	{name: "password hashes that are no object", changes: config{"authPasswordHashes": "admin:$2y$10$abc"}, want: []string{
 		`authPasswordHashes is not a JSON object of strings; want {"user": "$2y$10$..."}`}},
 	{name: "password instead of a hash", changes: config{"authPasswordHashes": `{"admin": "hunter2"}`}, want: []string{
@@ -99,6 +104,16 @@ var place = []invalid{
 		"cluster.nodes is { 0 0 3}; want nothing on platform kubernetes: its nodes are not ours"}},
 	{name: "address for a range", changes: config{"cluster": `{"context": "c", "apiServerCIDRs": ["10.0.0.1"]}`}, want: []string{
 		`cluster.apiServerCIDRs is "10.0.0.1"; want an address range such as 10.0.0.0/16`}},
+	{name: "resolver for a range", changes: config{"cluster": `{"context": "c", "dnsCIDRs": ["169.254.20.10"]}`}, want: []string{
+		`cluster.dnsCIDRs is "169.254.20.10"; want an address range such as 10.0.0.0/16`}},
+	{name: "no port of the API server", changes: config{"cluster": `{"context": "c", "apiServerPorts": []}`}, want: []string{
+		"cluster.apiServerPorts is []; want at least one"}},
+	{name: "no such port", changes: config{"cluster": `{"context": "c", "apiServerPorts": [443, 65536]}`}, want: []string{
+		"cluster.apiServerPorts is 65536; want 1 to 65535"}},
+	{name: "monitoring in no namespace", changes: config{"monitoring": `{"namespace": "Prometheus"}`}, want: []string{
+		`monitoring.namespace is "Prometheus"; want ` + wantLabel}},
+	{name: "monitoring in the workload's namespace", changes: config{"monitoring": `{"namespace": "mlflow"}`}, want: []string{
+		`monitoring.namespace is "mlflow"; want another namespace than the workload's`}},
 	{name: "range with host bits", changes: config{"cluster": `{"context": "c", "apiServerCIDRs": ["10.0.0.1/16"]}`}, want: []string{
 		`cluster.apiServerCIDRs is "10.0.0.1/16"; want an address range such as 10.0.0.0/16`}},
 	{name: "region without a cloud", changes: config{"region": "eu-central-1"}, want: []string{
@@ -113,6 +128,10 @@ var database = []invalid{
 		`database.mode is "managed"; want inCluster on platform kubernetes`}},
 	{name: "two instances", changes: config{"database": `{"instances": 2}`}, want: []string{
 		"database.instances is 2; want 1, or 3 for a primary and two replicas"}},
+	{name: "operator elsewhere", changes: config{"database": `{"operatorNamespace": "operators"}`}, want: []string{
+		`database.operatorNamespace is "operators"; want cnpg-system with database.installOperator true: the release manifest says so`}},
+	{name: "operator in the workload's namespace", changes: config{"database": `{"installOperator": false, "operatorNamespace": "mlflow"}`}, want: []string{
+		`database.operatorNamespace is "mlflow"; want the namespace of the operator's pods, not the workload's`}},
 	{name: "one instance in production", base: production, changes: config{"database": `{"instances": 1}`}, want: []string{
 		"database.instances is 1; want 3 in profile production"}},
 	{name: "no storage", changes: config{"database": `{"storageGiB": 0}`}, want: []string{
@@ -318,21 +337,31 @@ func TestPasswordHashes(t *testing.T) {
 }
 
 func TestCertificates(t *testing.T) {
-	cert, key := certificate(t, "mlflow.example.com")
-	_, otherKey := certificate(t, "mlflow.example.com")
+	year := time.Now().AddDate(1, 0, 0)
+	cert, key := certificate(t, "mlflow.example.com", year)
+	_, otherKey := certificate(t, "mlflow.example.com", year)
+	ended, endedKey := certificate(t, "mlflow.example.com", time.Date(2025, 2, 3, 4, 5, 6, 0, time.UTC))
 	with := func(host, cert, key string) config {
 		return valid().with(config{"tlsPrivateKey": key, "exposure": object(t, map[string]any{
 			"host": host, "tls": map[string]any{"source": "config", "certificate": cert},
 		})})
 	}
-	_, err := load(with("mlflow.example.com", cert, key))
+	s, err := load(with("mlflow.example.com", cert, key))
 	require.NoError(t, err)
+	assert.NotContains(t, strings.Join(s.Warnings(), "\n"), "certificate")
+	soon := time.Now().AddDate(0, 0, 20)
+	ending, endingKey := certificate(t, "mlflow.example.com", soon)
+	s, err = load(with("mlflow.example.com", ending, endingKey))
+	require.NoError(t, err)
+	assert.Contains(t, s.Warnings(), "exposure.tls.certificate ends on "+soon.UTC().Format(time.DateOnly)+": replace it before")
 	for name, c := range map[string]struct {
 		config config
 		want   string
 	}{
 		"another host": {with("other.example.com", cert, key),
 			`exposure.tls.certificate is "for mlflow.example.com"; want one for other.example.com`},
+		"one that ended": {with("mlflow.example.com", ended, endedKey),
+			`exposure.tls.certificate is "ended on 2025-02-03"; want one that is valid`},
 		"another key": {with("mlflow.example.com", cert, otherKey),
 			"tlsPrivateKey is [secret]; want the key of exposure.tls.certificate"},
 		"a key for a certificate": {with("mlflow.example.com", key, key),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/mlflow-platform/mlflow-platform/components/mlflow/connections"
 )
@@ -54,14 +55,15 @@ type Settings struct {
 	// on the namespace.
 	Tags map[string]string `json:"tags"`
 
-	Cluster   Cluster   `json:"cluster"`
-	Database  Database  `json:"database"`
-	Artifacts Artifacts `json:"artifacts"`
-	MLflow    MLflow    `json:"mlflow"`
-	Auth      Auth      `json:"auth"`
-	Exposure  Exposure  `json:"exposure"`
-	Images    Images    `json:"images"`
-	Budget    Budget    `json:"budget"`
+	Cluster    Cluster    `json:"cluster"`
+	Database   Database   `json:"database"`
+	Artifacts  Artifacts  `json:"artifacts"`
+	MLflow     MLflow     `json:"mlflow"`
+	Auth       Auth       `json:"auth"`
+	Exposure   Exposure   `json:"exposure"`
+	Images     Images     `json:"images"`
+	Monitoring Monitoring `json:"monitoring"`
+	Budget     Budget     `json:"budget"`
 	// Protect guards the database, the bucket and their keys against deletion
 	// and replacement; `pulumi destroy` then leaves them in place.
 	Protect bool `json:"protect"`
@@ -70,10 +72,17 @@ type Settings struct {
 	// `htpasswd -nbBC 10 user password` prints one). Users of auth.users that are
 	// not in it get a generated password, readable from the output passwords.
 	AuthPasswordHashes Secret `json:"authPasswordHashes"`
-	// S3AccessKeyID and S3SecretAccessKey are the credentials of an existing
-	// S3 endpoint (secrets); required with artifacts.endpoint.
+	// S3AccessKeyID and S3SecretAccessKey are the tracking server's credentials of
+	// an existing S3 endpoint (secrets); required with artifacts.endpoint. The
+	// server needs to list, read, write and delete below artifacts/ only.
 	S3AccessKeyID     Secret `json:"s3AccessKeyId"`
 	S3SecretAccessKey Secret `json:"s3SecretAccessKey"`
+	// S3AdminAccessKeyID and S3AdminSecretAccessKey are the credentials of the jobs
+	// that configure the bucket and keep database dumps in it (secrets). Without
+	// them these jobs use the server's, and everybody who may log in can read the
+	// dumps: the server reads for its users what it may read itself.
+	S3AdminAccessKeyID     Secret `json:"s3AdminAccessKeyId"`
+	S3AdminSecretAccessKey Secret `json:"s3AdminSecretAccessKey"`
 	// TLSPrivateKey is the PEM key of exposure.tls.certificate (secret).
 	TLSPrivateKey Secret `json:"tlsPrivateKey"`
 }
@@ -104,8 +113,15 @@ type Cluster struct {
 	Context string `json:"context"`
 	// APIServerCIDRs are the addresses of the Kubernetes API server, as pods
 	// see it (the Service address and the endpoints). Database pods may open
-	// connections to these only; empty allows any address on ports 443 and 6443.
+	// connections to these only; empty allows any address, on apiServerPorts.
 	APIServerCIDRs []string `json:"apiServerCIDRs"`
+	// APIServerPorts are the TCP ports of the API server there: the Service's and
+	// the endpoints' (a policy sees the one or the other, by network plugin).
+	APIServerPorts []int `json:"apiServerPorts"`
+	// DNSCIDRs are resolvers that pods use besides the DNS pods of kube-system, on
+	// port 53: 169.254.20.10/32 for NodeLocal DNSCache
+	// (kubernetes.io/docs/tasks/administer-cluster/nodelocaldns).
+	DNSCIDRs []string `json:"dnsCIDRs"`
 	// Nodes is the desired number of nodes of a managed cluster.
 	Nodes Nodes `json:"nodes"`
 }
@@ -138,6 +154,10 @@ type Database struct {
 	// InstallOperator installs CloudNativePG; false uses the operator the
 	// cluster already has.
 	InstallOperator bool `json:"installOperator"`
+	// OperatorNamespace is where the operator's pods run; only they ask the
+	// instances for their state. Another one than the default needs
+	// installOperator false.
+	OperatorNamespace string `json:"operatorNamespace"`
 	// Backup is the scheduled logical backup.
 	Backup Backup `json:"backup"`
 }
@@ -176,16 +196,18 @@ type Artifacts struct {
 	// CIDRs are the addresses of the endpoint; egress goes to these only. They
 	// are required with store s3.
 	CIDRs []string `json:"cidrs"`
-	// Bucket is the name of the bucket; it is created if absent.
+	// Bucket is the name of the bucket; it is created if absent. It is for this
+	// stack alone: versioning, encryption and lifecycle rules are the whole bucket's.
 	Bucket string `json:"bucket"`
-	// StorageGiB is the volume of the in-cluster store, in GiB.
+	// StorageGiB is the volume of the in-cluster store, in GiB. It counts when the
+	// volume is created: Kubernetes does not resize the claims of a StatefulSet.
 	StorageGiB int `json:"storageGiB"`
 	// NoncurrentDays is how long deleted and overwritten objects can be brought
 	// back.
 	NoncurrentDays int `json:"noncurrentDays"`
 	// AbortUploadDays is when parts of unfinished uploads are removed.
 	AbortUploadDays int `json:"abortUploadDays"`
-	// TransitionDays moves objects to TransitionClass at this age; 0 is never.
+	// TransitionDays moves artifacts to TransitionClass at this age; 0 is never.
 	TransitionDays int `json:"transitionDays"`
 	// TransitionClass is the storage class of the transition.
 	TransitionClass string `json:"transitionClass"`
@@ -294,6 +316,14 @@ type Images struct {
 	MLflow string `json:"mlflow"`
 }
 
+// Monitoring is who may read the metrics of the gateway, the database and its
+// operator.
+type Monitoring struct {
+	// Namespace is where Prometheus, or what else scrapes, runs. Empty: nobody
+	// reaches the metrics.
+	Namespace string `json:"namespace"`
+}
+
 // Budget is the monthly spending alert, on clouds.
 type Budget struct {
 	// Enabled creates the budget. Platform kubernetes has no bill to watch.
@@ -338,7 +368,13 @@ func (s *Settings) Warnings() []string {
 		w = append(w, "protect is false in profile production: pulumi destroy deletes the database and the bucket")
 	}
 	if len(s.Cluster.APIServerCIDRs) == 0 {
-		w = append(w, "cluster.apiServerCIDRs is empty: the database pods may open connections to any address on ports 443 and 6443")
+		w = append(w, "cluster.apiServerCIDRs is empty: the database pods may open connections to any address on the ports of cluster.apiServerPorts")
+	}
+	if s.Artifacts.Store == "s3" && s.S3AdminAccessKeyID == "" {
+		w = append(w, "s3AdminAccessKeyId is not set: everybody who may log in can read the database dumps in the bucket")
+	}
+	if end, ok := s.certificateEnd(); ok && time.Until(end) < renewalDays*24*time.Hour {
+		w = append(w, fmt.Sprintf("exposure.tls.certificate ends on %s: replace it before", end.UTC().Format(time.DateOnly)))
 	}
 	if s.MLflow.Retention.Enabled && s.MLflow.Retention.DryRun {
 		w = append(w, "mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false")

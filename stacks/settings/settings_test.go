@@ -53,7 +53,7 @@ func production() config {
 }
 
 // secretKeys are the keys that a stack file stores encrypted.
-var secretKeys = []string{"authPasswordHashes", "s3AccessKeyId", "s3SecretAccessKey", "tlsPrivateKey"}
+var secretKeys = []string{"authPasswordHashes", "s3AccessKeyId", "s3AdminAccessKeyId", "s3AdminSecretAccessKey", "s3SecretAccessKey", "tlsPrivateKey"}
 
 // with returns a copy with some keys changed.
 func (c config) with(changes config) config {
@@ -149,12 +149,13 @@ func TestWarnings(t *testing.T) {
 	s, err := load(production())
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"cluster.apiServerCIDRs is empty: the database pods may open connections to any address on ports 443 and 6443",
+		"cluster.apiServerCIDRs is empty: the database pods may open connections to any address on the ports of cluster.apiServerPorts",
+		"s3AdminAccessKeyId is not set: everybody who may log in can read the database dumps in the bucket",
 		"mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false",
 	}, s.Warnings())
 
 	s, err = load(production().with(config{
-		"protect": "false",
+		"protect": "false", "s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key",
 		"cluster": `{"context": "c", "apiServerCIDRs": ["192.0.2.1/32"]}`,
 		"mlflow":  `{"retention": {"dryRun": false}}`,
 	}))
@@ -276,12 +277,12 @@ func hash(t *testing.T, cost int) string {
 }
 
 // certificate makes a self-signed certificate for a name.
-func certificate(t *testing.T, host string) (cert, key string) {
+func certificate(t *testing.T, host string, end time.Time) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	der, err := x509.CreateCertificate(rand.Reader,
-		&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotAfter: time.Now().Add(time.Hour)},
+		&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotAfter: end},
 		&x509.Certificate{SerialNumber: big.NewInt(1)}, private.Public(), private)
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -38,6 +39,7 @@ var rules = []func(*Settings, *Problems){
 	(*Settings).checkAuth,
 	(*Settings).checkExposure,
 	(*Settings).checkImages,
+	(*Settings).checkMonitoring,
 	(*Settings).checkBudget,
 }
 
@@ -74,7 +76,7 @@ func (s *Settings) checkPlatform(p *Problems) {
 			"a Kubernetes label: at most 63 letters, digits and -_., starting and ending with a letter or digit")
 		p.want(!strings.Contains(key, "kubernetes.io/"), "tags."+key, s.Tags[key], "a key that is not Kubernetes' own: pod-security labels are set by the platform")
 	}
-	for _, reserved := range []string{"default", "kube-system", "kube-public", "kube-node-lease", "cnpg-system"} {
+	for _, reserved := range []string{"default", "kube-system", "kube-public", "kube-node-lease", DefaultOperatorNamespace} {
 		p.want(s.Namespace != reserved, "namespace", s.Namespace, "a namespace of its own")
 	}
 }
@@ -88,6 +90,11 @@ func (s *Settings) checkCluster(p *Problems) {
 	p.required(c.Context != "", "cluster.context", "on platform kubernetes, so that no other cluster is used by accident")
 	p.want(c.Nodes == (Nodes{}), "cluster.nodes", c.Nodes, "nothing on platform kubernetes: its nodes are not ours")
 	checkCIDRs(p, "cluster.apiServerCIDRs", c.APIServerCIDRs)
+	checkCIDRs(p, "cluster.dnsCIDRs", c.DNSCIDRs)
+	p.want(len(c.APIServerPorts) > 0, "cluster.apiServerPorts", c.APIServerPorts, "at least one")
+	for _, port := range c.APIServerPorts {
+		p.want(port >= 1 && port <= 65535, "cluster.apiServerPorts", port, "1 to 65535")
+	}
 	p.want(s.Region == "", "region", s.Region, "nothing on platform kubernetes")
 }
 
@@ -99,6 +106,10 @@ func (s *Settings) checkDatabase(p *Problems) {
 	p.want(d.StorageGiB >= 1, "database.storageGiB", d.StorageGiB, "at least 1")
 	need := s.Connections()
 	p.want(d.MaxConnections >= need.Total(), "database.maxConnections", d.MaxConnections, "at least %s", need)
+	p.want(d.InstallOperator || naming.Label.Valid(d.OperatorNamespace) && d.OperatorNamespace != s.Namespace, "database.operatorNamespace", d.OperatorNamespace,
+		"the namespace of the operator's pods, not the workload's")
+	p.want(!d.InstallOperator || d.OperatorNamespace == DefaultOperatorNamespace, "database.operatorNamespace", d.OperatorNamespace,
+		"%s with database.installOperator true: the release manifest says so", DefaultOperatorNamespace)
 	checkResources(p, "database.resources", d.Resources)
 	checkCron(p, "database.backup.schedule", d.Backup.Schedule)
 	p.want(d.Backup.RetentionDays >= 1, "database.backup.retentionDays", d.Backup.RetentionDays, "at least 1")
@@ -129,6 +140,8 @@ func (s *Settings) checkArtifacts(p *Problems) {
 		p.want(len(a.CIDRs) > 0, "artifacts.cidrs", a.CIDRs, "the addresses of the endpoint with store s3: egress goes nowhere else")
 		p.requiredSecret(s.S3AccessKeyID != "", "s3AccessKeyId", "with artifacts.store s3")
 		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
+		p.requiredSecret((s.S3AdminAccessKeyID == "") || s.S3AdminSecretAccessKey != "", "s3AdminSecretAccessKey", "with s3AdminAccessKeyId")
+		p.requiredSecret((s.S3AdminSecretAccessKey == "") || s.S3AdminAccessKeyID != "", "s3AdminAccessKeyId", "with s3AdminSecretAccessKey")
 	default:
 		p.want(false, "artifacts.store", a.Store, "inCluster or s3")
 	}
@@ -246,6 +259,24 @@ func (s *Settings) checkExposure(p *Problems) {
 // dnsName is a host name of RFC 1123 labels.
 var dnsName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
+// renewalDays before the end of a certificate the preview starts to warn: the
+// third of a 90-day certificate in which public authorities renew it
+// (letsencrypt.org/docs/faq).
+const renewalDays = 30
+
+// certificateEnd is when exposure.tls.certificate ends, if there is one.
+func (s *Settings) certificateEnd() (time.Time, bool) {
+	block, _ := pem.Decode([]byte(s.Exposure.TLS.Certificate))
+	if block == nil {
+		return time.Time{}, false
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return leaf.NotAfter, true
+}
+
 func (s *Settings) checkCertificate(p *Problems) {
 	certificate := s.Exposure.TLS.Certificate
 	block, _ := pem.Decode([]byte(certificate))
@@ -258,6 +289,7 @@ func (s *Settings) checkCertificate(p *Problems) {
 		p.want(false, "exposure.tls.certificate", "not a certificate", "a PEM certificate chain")
 		return
 	}
+	p.want(time.Now().Before(leaf.NotAfter), "exposure.tls.certificate", "ended on "+leaf.NotAfter.UTC().Format(time.DateOnly), "one that is valid")
 	if s.Exposure.Host != "" {
 		p.want(leaf.VerifyHostname(s.Exposure.Host) == nil, "exposure.tls.certificate", "for "+strings.Join(leaf.DNSNames, ", "), "one for %s", s.Exposure.Host)
 	}
@@ -278,6 +310,12 @@ func (s *Settings) checkImages(p *Problems) {
 		_, tag, _ := strings.Cut(i.MLflow[strings.LastIndex(i.MLflow, "/")+1:], ":")
 		p.want(tag != "" && tag != "latest", "images.mlflow", i.MLflow, "a reference with an exact tag or digest")
 	}
+}
+
+func (s *Settings) checkMonitoring(p *Problems) {
+	ns := s.Monitoring.Namespace
+	p.want(ns == "" || naming.Label.Valid(ns), "monitoring.namespace", ns, "%s", naming.Label.Want)
+	p.want(ns == "" || ns != s.Namespace, "monitoring.namespace", ns, "another namespace than the workload's")
 }
 
 func (s *Settings) checkBudget(p *Problems) {

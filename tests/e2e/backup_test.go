@@ -24,6 +24,8 @@ func backupAndRestore(t *testing.T, p *platform) {
 
 	match := uploaded.FindStringSubmatch(p.completed(t, p.jobFrom(t, "database-backup", "backup-now", nil), timeoutRecovery))
 	require.NotNil(t, match, "the job says what it stored")
+	listed := p.completed(t, p.jobFrom(t, "database-dumps", "list-dumps", nil), timeoutRecovery)
+	assert.Contains(t, listed, match[1])
 	size, err := strconv.ParseInt(match[2], 10, 64)
 	require.NoError(t, err)
 	found := p.objects(t, "backups/"+match[1])

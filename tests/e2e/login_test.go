@@ -54,11 +54,11 @@ func wrongPassword(t *testing.T, p *platform) {
 	}
 	assert.Equal(t, before+attempts, p.failedLogins(t), "every failed login is counted")
 	assert.Equal(t, http.StatusOK, c.send(t, http.MethodGet, path, nil).status)
-	assert.Equal(t, before+attempts, p.failedLogins(t), "a good login is no failed one")
+	assert.Equal(t, http.StatusUnauthorized, c.as("", "").send(t, http.MethodGet, path, nil).status)
+	assert.Equal(t, before+attempts, p.failedLogins(t), "neither a good login nor a request without one is a failed login")
 }
 
-// failedLogins is the sum of the gateway pods' counters of answers with status
-// 401.
+// failedLogins is the sum of the gateway pods' counters of failed logins.
 func (p *platform) failedLogins(t *testing.T) int {
 	t.Helper()
 	pods := p.pods(t, gatewayPods)
@@ -67,7 +67,7 @@ func (p *platform) failedLogins(t *testing.T) int {
 	for _, pod := range pods {
 		metrics := p.kube(t, "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":9180/proxy/metrics")
 		for line := range strings.Lines(metrics) {
-			if strings.HasPrefix(line, "caddy_http_request_duration_seconds_count{") && strings.Contains(line, `code="401"`) && strings.Contains(line, `handler="headers"`) {
+			if strings.HasPrefix(line, "caddy_http_request_duration_seconds_count{") && strings.Contains(line, `code="401"`) && strings.Contains(line, `handler="authentication"`) {
 				fields := strings.Fields(line)
 				count, err := strconv.Atoi(fields[len(fields)-1])
 				require.NoError(t, err)

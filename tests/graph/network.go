@@ -73,17 +73,33 @@ func OpenNamespaces(g *Graph) []string {
 
 // closed are the ports that pods listen on and no policy opens, with the
 // reason. They are reachable from their own node only, by the kubelet's probes.
-func closed(pod Pod, port corev1.ContainerPort, behindController bool) bool {
+func closed(all []policy, pod Pod, port corev1.ContainerPort, behindController bool) bool {
 	switch {
 	case port.Name == "metrics":
-		// No namespace of a monitoring system is part of the stack.
-		return true
+		// Open to the pods of one namespace, where the settings name one.
+		return !scraped(all, pod, port)
 	case pod.Labels["app.kubernetes.io/name"] == "gateway" && port.Name == "http":
 		// For a controller that ended TLS; closed without one.
 		return !behindController
 	default:
 		return false
 	}
+}
+
+// scraped says whether pods of exactly one named namespace reach a port.
+func scraped(all []policy, pod Pod, port corev1.ContainerPort) bool {
+	for _, p := range all {
+		if !p.applies(pod) {
+			continue
+		}
+		for _, rule := range p.Spec.Ingress {
+			opened := slices.ContainsFunc(rule.Ports, func(allowed networkingv1.NetworkPolicyPort) bool { return sameTarget(*allowed.Port, port) })
+			if opened && len(rule.From) == 1 && rule.From[0].NamespaceSelector != nil && rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // behindController says whether an ingress or Gateway API controller is used.
@@ -108,7 +124,7 @@ func WrongPorts(g *Graph) []string {
 					}
 				}
 				want := 1
-				if closed(pod, port, controller) {
+				if closed(all, pod, port, controller) {
 					want = 0
 				}
 				if open != want {

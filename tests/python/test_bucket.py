@@ -40,6 +40,26 @@ def test_no_rule_expires_current_objects(s3_env, s3, name):
         assert "Expiration" not in rule
 
 
+def test_only_artifacts_move_to_a_cheaper_class(s3_env, s3, name):
+    """Dumps are deleted before the 30 days that a cheaper class bills at least."""
+    ensure(s3_env, name, **FULL)
+    rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]}
+    assert rules["mlflow-platform-transitions"]["Filter"] == {"Prefix": "artifacts/"}
+    assert rules["mlflow-platform-noncurrent"].get("Filter", {}).get("Prefix", "") == ""
+
+
+def test_rule_for_another_part_of_the_bucket_is_found_out(s3_env, s3, name, monkeypatch):
+    def put(Bucket, LifecycleConfiguration):
+        for rule in LifecycleConfiguration["Rules"]:
+            rule["Filter"] = {"Prefix": "elsewhere/"}
+        return s3.put_bucket_lifecycle_configuration(Bucket=Bucket, LifecycleConfiguration=LifecycleConfiguration)
+
+    limited(monkeypatch, s3, put_bucket_lifecycle_configuration=put)
+    code, report, _ = ensure(s3_env, name, **FULL)
+    assert code == bucket.MISSING
+    assert report["missing"] == ["noncurrent", "transitions"]
+
+
 def test_rules_of_others_are_kept_and_ours_replaced(s3_env, s3, name):
     s3.create_bucket(Bucket=name)
     foreign = {"ID": "scratch", "Status": "Enabled", "Filter": {"Prefix": "scratch/"}, "Expiration": {"Days": 3}}

@@ -4,7 +4,8 @@ Creates the bucket when it is absent, then sets versioning, default encryption,
 the public access block and lifecycle rules, and compares what the store answers
 with what was asked. Lifecycle rules never expire current objects by age: that
 would delete registered models. They remove noncurrent versions (the undo for a
-purge), abandoned uploads, and may move old objects to a cheaper class. Rules of
+purge), abandoned uploads, and may move old artifacts to a cheaper class: dumps
+leave before the 30 days that such classes bill at least. Rules of
 other owners on an existing bucket are kept.
 
 Stores differ. MinIO rejects AbortIncompleteMultipartUpload with MalformedXML
@@ -45,6 +46,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 OK, FAILED, MISCONFIGURED, MISSING = range(4)
 
+ARTIFACTS = "artifacts/"
 PREFIX = "mlflow-platform-"  # marks our lifecycle rules
 RULES = ("versioning", "noncurrent", "abortUploads", "transitions", "encryption", "publicAccess")
 # What stores answer to a request they do not know.
@@ -137,16 +139,18 @@ def ensure_bucket(s3, wanted: Wanted) -> bool:
 def lifecycle_rules(wanted: Wanted) -> dict[str, dict]:
     """The lifecycle rules by the name they have in the report."""
     rules = {}
+    everything = {"Prefix": ""}
     if wanted.noncurrentDays:
-        rules["noncurrent"] = {"NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays}}
+        rules["noncurrent"] = {"Filter": everything, "NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays}}
     if wanted.transitions:
         rules["transitions"] = {
+            "Filter": {"Prefix": ARTIFACTS},
             "Transitions": [{"Days": t["days"], "StorageClass": t["storageClass"]} for t in wanted.transitions]
         }
     if wanted.abortUploadDays:
-        rules["abortUploads"] = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": wanted.abortUploadDays}}
+        rules["abortUploads"] = {"Filter": everything, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": wanted.abortUploadDays}}
     return {
-        name: {"ID": PREFIX + name, "Status": "Enabled", "Filter": {"Prefix": ""}, **body}
+        name: {"ID": PREFIX + name, "Status": "Enabled", **body}
         for name, body in rules.items()
     }
 
@@ -242,7 +246,12 @@ def read_back(s3, wanted: Wanted) -> dict[str, bool]:
     for name, rule in lifecycle_rules(wanted).items():
         have = stored.get(rule["ID"], {})
         action = next(key for key in rule if key not in ("ID", "Status", "Filter"))
-        found[name] = have.get("Status") == "Enabled" and same_action(have.get(action), rule[action])
+        # Stores answer a rule for everything without a filter, or with the older Prefix.
+        prefix = have.get("Filter", {}).get("Prefix", have.get("Prefix", ""))
+        found[name] = (
+            have.get("Status") == "Enabled" and prefix == rule["Filter"]["Prefix"]
+            and same_action(have.get(action), rule[action])
+        )
     return found
 
 
