@@ -51,6 +51,7 @@ func TestPlatform(t *testing.T) {
 		{"no secret in clear", noSecretInClear},
 		{"protection", protection},
 		{"destroy", destroy},
+		{"existing cluster", existingCluster},
 		{"down", down},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, p) }) {

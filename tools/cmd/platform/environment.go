@@ -133,6 +133,7 @@ func (e *environment) configFile(ctx context.Context) (string, error) {
 		// it may have no load balancer: MLflow is reached by a port-forward.
 		set = [][2]string{
 			{"cluster.context", e.cluster.Context()}, {"images.source", "upstream"}, {"exposure.mode", "none"},
+			{"exposure.port", fmt.Sprint(e.options.httpsPort)},
 			{"cluster.apiServerCIDRs[0]", "0.0.0.0/0"}, {"cluster.apiServerCIDRs[1]", "::/0"},
 		}
 	}

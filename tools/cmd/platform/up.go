@@ -93,7 +93,7 @@ func (e *environment) report(ctx context.Context, took time.Duration) error {
 	url := client[0][len("MLFLOW_TRACKING_URI="):]
 	forward := ""
 	if e.cluster.Existing() {
-		forward = fmt.Sprintf("  reach it by    kubectl --context %s -n mlflow port-forward service/gateway 8443:443\n", e.options.context)
+		forward = fmt.Sprintf("  reach it by    kubectl --context %s -n mlflow port-forward service/gateway %d:443\n", e.options.context, e.options.httpsPort)
 	}
 	_, err = fmt.Fprintf(os.Stdout, `
 MLflow is ready after %s: %s

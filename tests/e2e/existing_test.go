@@ -1,0 +1,98 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// existingPort is where the port-forward to the existing cluster listens.
+const existingPort = "8601"
+
+// existingCluster takes the cluster for somebody else's: reached by a kubeconfig
+// and a context, with the upstream names of the images and no load balancer. The
+// stack comes and goes, everything else stays as it was.
+func existingCluster(t *testing.T, p *platform) {
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	text, err := os.ReadFile(p.vars["KUBECONFIG"])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(kubeconfig, text, 0o600))
+	p.kube(t, "config", "rename-context", "localcluster-"+clusterName, "theirs", "--kubeconfig", kubeconfig)
+	p.nameUpstream(t)
+	p.apply(t, object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": "bystander"}})
+	p.apply(t, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "theirs", "namespace": "bystander"}})
+	before := p.theirs(t)
+
+	flags := []string{"--kubeconfig", kubeconfig, "--context", "theirs", "--https-port", existingPort}
+	bare := func(name string, args ...string) *exec.Cmd {
+		cmd := p.command(t, name, args...)
+		cmd.Env = os.Environ() // not the other stack's backend
+		return cmd
+	}
+	tool := filepath.Join(p.bin, "platform")
+	up := p.run(t, bare(tool, append([]string{"up"}, flags...)...))
+	require.NoError(t, up.err, tail(up.all()))
+	assert.Contains(t, up.stderr, "using the existing cluster")
+	assert.Contains(t, up.stdout, "port-forward service/gateway "+existingPort+":443")
+	for _, image := range strings.Fields(p.kube(t, "get", "pods", "--output", "jsonpath={.items[*].spec.containers[*].image}")) {
+		assert.NotContains(t, image, "localhost/")
+	}
+
+	forward := bare(filepath.Join(p.kubeBin, "kube"), "kubectl", "--kubeconfig", kubeconfig, "--context", "theirs",
+		"--namespace", namespace, "port-forward", "service/gateway", existingPort+":443")
+	require.NoError(t, forward.Start())
+	t.Cleanup(func() { _ = forward.Process.Kill(); _ = forward.Wait() })
+	p.eventually(t, time.Minute, "the port-forward listens", func() error {
+		connection, err := net.Dial("tcp", "127.0.0.1:"+existingPort)
+		if err == nil {
+			err = connection.Close()
+		}
+		return err
+	})
+	doctor := p.run(t, bare(tool, append([]string{"doctor"}, flags...)...))
+	require.NoError(t, doctor.err, doctor.all())
+
+	down := p.run(t, bare(tool, append([]string{"down"}, flags...)...))
+	require.NoError(t, down.err, tail(down.all()))
+	assert.Equal(t, before, p.theirs(t), "what was there before is there as it was")
+	assert.NotContains(t, p.kube(t, "get", "namespaces", "--output", "name"), "namespace/"+namespace)
+}
+
+// nameUpstream gives the node's images the names that upstream's have: they are
+// the same programs, and no registry is there to pull the others from.
+func (p *platform) nameUpstream(t *testing.T) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(p.root, "components", "images", "images.json"))
+	require.NoError(t, err)
+	var table map[string]struct{ Upstream, Local string }
+	require.NoError(t, json.Unmarshal(raw, &table))
+	require.NotEmpty(t, table)
+	for _, image := range table {
+		p.must(t, p.command(t, filepath.Join(p.bin, "localcluster"), "exec", "--name", clusterName,
+			"ctr", "images", "tag", image.Local, image.Upstream))
+	}
+}
+
+// theirs are the objects outside of the stack, with their generations.
+func (p *platform) theirs(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, ns := range []string{"default", "kube-system", "bystander"} {
+		found := p.kube(t, "get", "deployments,daemonsets,services,configmaps,secrets,networkpolicies,serviceaccounts",
+			"--namespace", ns, "--output", `jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.generation}{"\n"}{end}`)
+		all = append(all, strings.Split(strings.TrimSpace(found), "\n")...)
+	}
+	slices.Sort(all)
+	return append(all, strings.Fields(p.kube(t, "get", "storageclasses,nodes", "--output", "name"))...)
+}
