@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
@@ -69,13 +70,9 @@ func (b *build) cluster() error {
 	if b.clusterResult, err = b.platform.Cluster(b.ctx, "cluster", platform.ClusterArgs{Network: network}, b.inCompute()...); err != nil {
 		return err
 	}
-	edges, err := tableArgs(s, network)
-	if err != nil {
-		return err
-	}
 	// The namespace holds the database's volumes, so it belongs to the data.
 	ns, err := namespace.New(b.ctx, "workspace", namespace.Args{
-		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(edges), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
+		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(tableArgs(s, network)), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
 		Scope: pod.Scope{
 			Images: images.Set{
 				Local: s.Images.Source == "local", Registry: s.Images.Registry, MLflowVersion: s.MLflow.Version,
@@ -91,24 +88,17 @@ func (b *build) cluster() error {
 	return nil
 }
 
-func tableArgs(s *settings.Settings, network *platform.Network) (netpol.Args, error) {
+func tableArgs(s *settings.Settings, network *platform.Network) netpol.Args {
 	a := netpol.Args{
 		OperatorNamespace: s.Database.OperatorNamespace, MonitoringNamespace: s.Monitoring.Namespace,
 		APIServerCIDRs: network.APIServerCIDRs, APIServerPorts: network.APIServerPorts,
-		ObjectStore: s.Artifacts.Store == "inCluster", StoreCIDRs: s.Artifacts.CIDRs,
+		Store: network.Store, BucketSetup: s.Platform == settings.Kubernetes, Database: network.Database,
 		SourceCIDRs: s.Exposure.SourceCIDRs,
 	}
 	if s.Exposure.Mode == "ingress" || s.Exposure.Mode == "gateway" {
 		a.ControllerNamespace = s.Exposure.ControllerNamespace
 	}
-	if !a.ObjectStore {
-		port, err := s.Artifacts.Port()
-		if err != nil {
-			return a, err
-		}
-		a.StorePort = port
-	}
-	return a, nil
+	return a
 }
 
 // state makes what must survive, bucket and database, and the identities to use
@@ -129,14 +119,14 @@ func (b *build) state() error {
 		return err
 	}
 	if b.identity, err = b.platform.Identity(b.ctx, "identity", platform.IdentityArgs{
-		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.MLflow.Name, Root: b.bucket.ArtifactRoot,
+		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.MLflow.Name, Prefix: platform.ArtifactPrefix,
 	}, b.inCompute()...); err != nil {
 		return err
 	}
 	// The dumps have an identity of their own: the server reads for everybody who
 	// logs in what it may read itself.
 	identity, err := b.platform.Identity(b.ctx, "backup-identity", platform.IdentityArgs{
-		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.Backup.Name, Root: b.bucket.BackupRoot, Admin: true,
+		Cluster: b.clusterResult, Bucket: b.bucket, ServiceAccount: netpol.Backup.Name, Prefix: platform.BackupPrefix, Admin: true,
 	}, b.inCompute()...)
 	if err != nil {
 		return err
@@ -179,7 +169,7 @@ func (b *build) workload() error {
 	scope.After = pod.Join(scope.After, b.gateway.Ready)
 	if b.exposure, err = exposure.New(b.ctx, "exposure", exposure.Args{
 		Scope: scope, Mode: s.Exposure.Mode, Host: s.Exposure.Host, Port: s.Exposure.Port,
-		SourceCIDRs: s.Exposure.SourceCIDRs, Annotations: s.Exposure.Annotations,
+		SourceCIDRs: s.Exposure.SourceCIDRs, Annotations: b.annotations(),
 		IngressClass: s.Exposure.IngressClass, ParentGateway: s.Exposure.ParentGateway,
 	}, b.inCompute()...); err != nil {
 		return err
@@ -192,6 +182,17 @@ func (b *build) workload() error {
 	}
 	_, err = b.platform.Budget(b.ctx, "budget", platform.BudgetArgs{}, b.inCompute()...)
 	return err
+}
+
+// annotations of the object that exposes the gateway: what the cloud needs, then
+// the user's.
+func (b *build) annotations() map[string]string {
+	all := map[string]string{}
+	if b.settings.Exposure.Mode == "loadBalancer" {
+		maps.Copy(all, b.clusterResult.LoadBalancerAnnotations)
+	}
+	maps.Copy(all, b.settings.Exposure.Annotations)
+	return all
 }
 
 func (b *build) schedules() error {

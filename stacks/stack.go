@@ -12,11 +12,14 @@ import (
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // Program is the Pulumi program.
 type Program struct {
+	// Platforms are those that this program can build.
+	Platforms  Platforms
 	config     map[string]string
 	secretKeys []string
 }
@@ -46,7 +49,15 @@ func (p *Program) Run(ctx *pulumi.Context) error {
 			return fmt.Errorf("logging: %w", err)
 		}
 	}
-	out, err := Build(ctx, s)
+	newPlatform, ok := p.Platforms[s.Platform]
+	if !ok {
+		return fmt.Errorf("platform is %q, which this program was built without; run the one in the repository's root", s.Platform)
+	}
+	place, err := newPlatform(ctx, s)
+	if err != nil {
+		return err
+	}
+	out, err := Build(ctx, s, place)
 	if err != nil {
 		return err
 	}
@@ -62,16 +73,13 @@ const (
 )
 
 // Build registers everything a stack consists of.
-func Build(ctx *pulumi.Context, s *settings.Settings) (*Outputs, error) {
-	p, err := newPlatform(s)
-	if err != nil {
-		return nil, err
-	}
-	b := &build{ctx: ctx, settings: s, platform: p}
-	if err := errors.Join(
+func Build(ctx *pulumi.Context, s *settings.Settings, place platform.Platform) (*Outputs, error) {
+	b := &build{ctx: ctx, settings: s, platform: place}
+	err := errors.Join(
 		ctx.RegisterComponentResource(dataToken, "data", &b.data),
 		ctx.RegisterComponentResource(computeToken, "compute", &b.compute),
-	); err != nil {
+	)
+	if err != nil {
 		return nil, fmt.Errorf("registering the groups: %w", err)
 	}
 	if b.random, err = random.NewProvider(ctx, "random", &random.ProviderArgs{}); err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-platform/mlflow-platform/stacks"
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
 )
 
@@ -29,7 +28,7 @@ func TestEdgesOfTheSettings(t *testing.T) {
 			v := find(t, "gateway-api")
 			v.values = maps.Clone(v.values)
 			maps.Copy(v.values, change)
-			g, err := graph.Record(v.run(t), &stacks.Program{})
+			g, err := graph.Record(v.run(t), newProgram())
 			if err != nil {
 				require.ErrorContains(t, err, "nothing was changed")
 				return

@@ -60,7 +60,7 @@ func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) {
 	eachVariant(t, func(t *testing.T, v variant) {
 		r := v.run(t)
 		r.Preview = true
-		preview, err := graph.Record(r, &stacks.Program{})
+		preview, err := graph.Record(r, newProgram())
 		require.NoError(t, err)
 		assert.Empty(t, graph.DifferentKeys(preview, v.update(t)))
 		late := v.update(t).Clone()
@@ -191,7 +191,7 @@ func swallowed(t *testing.T, v variant, keys []string) []string {
 	for _, key := range keys {
 		r := v.run(t)
 		r.Fail = key
-		if _, err := graph.Record(r, &stacks.Program{}); err == nil {
+		if _, err := graph.Record(r, newProgram()); err == nil {
 			bad = append(bad, key)
 		}
 	}
@@ -209,15 +209,15 @@ func TestKeyOrderChangesNothing(t *testing.T) {
 			changed = changed || r.Config[key] != text
 		}
 		require.True(t, changed)
-		g, err := graph.Record(r, &stacks.Program{})
+		g, err := graph.Record(r, newProgram())
 		require.NoError(t, err)
 		got, err := g.YAML()
 		require.NoError(t, err)
-		assert.Empty(t, difference(string(want), string(got)))
+		assert.Empty(t, graph.Difference(string(want), string(got)))
 		g.Set("mlflow-server", "spec.replicas", 17)
 		got, err = g.YAML()
 		require.NoError(t, err)
-		assert.NotEmpty(t, difference(string(want), string(got)), "another graph is told apart")
+		assert.NotEmpty(t, graph.Difference(string(want), string(got)), "another graph is told apart")
 	})
 }
 
@@ -233,7 +233,7 @@ func TestInvalidSettingsRegisterNothing(t *testing.T) {
 			r := v.run(t)
 			change(r.Config)
 			r.SecretKeys = slices.DeleteFunc(r.SecretKeys, func(k string) bool { return strings.HasSuffix(k, ":tlsPrivateKey") })
-			g, err := graph.Record(r, &stacks.Program{})
+			g, err := graph.Record(r, newProgram())
 			require.ErrorContains(t, err, "nothing was changed", name)
 			assert.Empty(t, g.Nodes, name)
 		}
@@ -243,7 +243,7 @@ func TestInvalidSettingsRegisterNothing(t *testing.T) {
 func TestAnotherProjectIsRefused(t *testing.T) {
 	r := find(t, "local").run(t)
 	r.Project = "something-else"
-	g, err := graph.Record(r, &stacks.Program{})
+	g, err := graph.Record(r, newProgram())
 	require.ErrorContains(t, err, `the Pulumi project is "something-else"; want "mlflow-platform"`)
 	assert.Empty(t, g.Nodes)
 }
@@ -319,7 +319,7 @@ func TestGolden(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		require.NoError(t, err, "run: go test -run TestGolden -update")
-		if where := difference(string(want), string(got)); where != "" {
+		if where := graph.Difference(string(want), string(got)); where != "" {
 			t.Errorf("the graph changed; review it with: go test -run TestGolden -update && git diff testdata\n%s", where)
 		}
 		for _, secret := range v.secretValues() {
@@ -328,22 +328,8 @@ func TestGolden(t *testing.T) {
 	})
 }
 
-// difference shows the first place where two texts differ.
-func difference(want, got string) string {
-	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(a), len(b)) {
-		if i >= len(a) || i >= len(b) || a[i] != b[i] {
-			from := func(lines []string) string {
-				return strings.Join(lines[min(max(i-8, 0), len(lines)):min(i+8, len(lines))], "\n")
-			}
-			return fmt.Sprintf("line %d, in the file:\n%s\nnow:\n%s", i+1, from(a), from(b))
-		}
-	}
-	return ""
-}
-
 func TestDifferenceIsFound(t *testing.T) {
-	assert.Empty(t, difference("a\nb", "a\nb"))
-	assert.Equal(t, "line 2, in the file:\na\nb\nnow:\na\nc", difference("a\nb", "a\nc"))
-	assert.NotEmpty(t, difference("a", "a\nb"))
+	assert.Empty(t, graph.Difference("a\nb", "a\nb"))
+	assert.Equal(t, "line 2, in the file:\na\nb\nnow:\na\nc", graph.Difference("a\nb", "a\nc"))
+	assert.NotEmpty(t, graph.Difference("a", "a\nb"))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/stacks"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
@@ -40,6 +41,11 @@ type variant struct {
 	secrets []string
 	// protected is true where the stack asks for protection.
 	protected bool
+}
+
+// newProgram is the one of the repository's root.
+func newProgram() *stacks.Program {
+	return &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New}}
 }
 
 // variants are all shapes that the properties hold for.
@@ -147,7 +153,7 @@ var recorded sync.Map
 func (v variant) update(t *testing.T) *graph.Graph {
 	t.Helper()
 	r := v.run(t)
-	once, _ := recorded.LoadOrStore(v.name, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, &stacks.Program{}) }))
+	once, _ := recorded.LoadOrStore(v.name, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, newProgram()) }))
 	g, err := once.(func() (*graph.Graph, error))()
 	require.NoError(t, err)
 	return g

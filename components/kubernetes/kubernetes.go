@@ -4,6 +4,8 @@
 package kubernetes
 
 import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
@@ -16,7 +18,9 @@ type Platform struct {
 var _ platform.Platform = (*Platform)(nil)
 
 // New makes the platform for validated settings.
-func New(s *settings.Settings) *Platform { return &Platform{s} }
+func New(_ *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
+	return &Platform{s}, nil
+}
 
 // tokens of the component resources.
 const (

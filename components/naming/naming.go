@@ -28,6 +28,16 @@ var (
 	// CronJob names lose 11 characters to the Job's suffix
 	// (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs).
 	CronJob = Limit{52, Label.Pattern, "lower-case letters, digits and -, at most 52"}
+	// IAM is a role of AWS (docs.aws.amazon.com/IAM: reference_iam-quotas), and
+	// short enough for aliases, topics, alarms and launch templates too.
+	IAM = Limit{64, Label.Pattern, "lower-case letters, digits and -, at most 64"}
+	// EKS is a cluster's name (docs.aws.amazon.com/eks/latest/APIReference).
+	EKS = Limit{100, Label.Pattern, "lower-case letters, digits and -, at most 100"}
+	// RDS is the name of an instance or group: 63, and no two hyphens in a row
+	// (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html).
+	RDS = Limit{63, regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`), "lower-case letters, digits and single -, at most 63, starting with a letter"}
+	// Tag is a tag's value in AWS (docs.aws.amazon.com/tag-editor).
+	Tag = Limit{256, Label.Pattern, "lower-case letters, digits and -, at most 256"}
 	// Bucket is the S3 rule (docs.aws.amazon.com/AmazonS3: bucketnamingrules),
 	// without dots, which break TLS host names.
 	Bucket = Limit{63, regexp.MustCompile(`^[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$`),

@@ -62,6 +62,8 @@ var (
 	Retention = Workload{"mlflow-retention", nameLabel, nil}
 	// Backup dumps the database into the bucket, and restores it.
 	Backup = Workload{"database-backup", nameLabel, nil}
+	// DatabaseSetup makes the server's own role in a managed database.
+	DatabaseSetup = Workload{"database-setup", nameLabel, nil}
 	// BucketSetup creates and configures the bucket.
 	BucketSetup = Workload{"bucket-setup", nameLabel, nil}
 	// Database is PostgreSQL; CloudNativePG sets the label.
@@ -105,17 +107,32 @@ type Args struct {
 	// answers; without addresses the ports are open to any.
 	APIServerCIDRs []string
 	APIServerPorts []int
-	// ObjectStore is true with the in-cluster store; else StoreCIDRs and
-	// StorePort say where the bucket is.
-	ObjectStore bool
-	StoreCIDRs  []string
-	StorePort   int
+	// Store is where the bucket answers outside the cluster, and what hands out
+	// the credentials for it; empty with the in-cluster store.
+	Store []Endpoint
+	// BucketSetup is true where a Job creates the bucket.
+	BucketSetup bool
+	// Database is where a managed database answers; empty for one in the cluster.
+	Database []Endpoint
 	// SourceCIDRs may reach the gateway; empty is everybody.
 	SourceCIDRs []string
 	// ControllerNamespace is where an ingress controller runs; empty without one.
 	ControllerNamespace string
 	// MonitoringNamespace may scrape metrics; empty is nobody.
 	MonitoringNamespace string
+}
+
+// Endpoint is a service outside the cluster.
+type Endpoint struct {
+	// CIDRs are its addresses, Port its TCP port.
+	CIDRs []string
+	Port  int
+	// Why is written into the policy's annotation.
+	Why string
+}
+
+func (e Endpoint) edge(from Workload) Edge {
+	return Edge{in(from), Peer{CIDRs: e.CIDRs}, []Port{{"outside", e.Port}}, e.Why}
 }
 
 var anywhere = []string{"0.0.0.0/0", "::/0"}
@@ -130,32 +147,72 @@ func Edges(a Args) []Edge {
 	}
 	edges := []Edge{
 		{in(Gateway), in(MLflow), []Port{MLflowHTTP}, "only the gateway reaches the tracking server"},
-		{in(MLflow), in(Database), []Port{PostgreSQL}, "runs, metrics and the registry"},
-		{in(Migration), in(Database), []Port{PostgreSQL}, "schema migrations"},
-		{in(Retention), in(Database), []Port{PostgreSQL}, "mlflow gc deletes rows"},
 		{in(Retention), in(Gateway), []Port{GatewayHTTPS}, "the job logs in like everybody"},
-		{in(Backup), in(Database), []Port{PostgreSQL}, "dump and restore"},
-		{in(Database), in(Database), []Port{PostgreSQL, PostgreSQLStatus}, "replication between instances"},
-		{in(Database), a.apiServer(), a.apiServerPorts(), "the instance manager watches its Cluster object"},
-		{Peer{Namespace: a.OperatorNamespace, Workload: &Operator}, in(Database), []Port{PostgreSQLStatus}, "the operator reads the state of instances"},
-		{Peer{CIDRs: sources}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"},
+		{Peer{EveryNamespace: true}, in(Gateway), []Port{GatewayHTTPS}, "clients in the cluster; the gateway asks for the login"},
 	}
+	wayIn := Edge{Peer{CIDRs: sources}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"}
 	if a.ControllerNamespace != "" {
-		edges[len(edges)-1] = Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"}
+		wayIn = Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"}
 	}
-	edges = append(edges, Edge{Peer{EveryNamespace: true}, in(Gateway), []Port{GatewayHTTPS}, "clients in the cluster; the gateway asks for the login"})
-	store, storePort := Peer{CIDRs: a.StoreCIDRs}, Port{"s3", a.StorePort}
-	if a.ObjectStore {
-		store, storePort = in(ObjectStore), S3
-	}
-	// Retention deletes artifacts through MLflow; Migration uploads its dump.
-	for _, w := range []Workload{MLflow, Migration, Backup, BucketSetup} {
-		edges = append(edges, Edge{in(w), store, []Port{storePort}, "the bucket"})
-	}
+	edges = append(edges, wayIn)
+	edges = append(edges, a.databaseEdges()...)
+	edges = append(edges, a.storeEdges()...)
 	if a.MonitoringNamespace != "" {
-		edges = append(edges,
-			Edge{Peer{Namespace: a.MonitoringNamespace}, in(Gateway), []Port{GatewayMetrics}, "metrics"},
-			Edge{Peer{Namespace: a.MonitoringNamespace}, in(Database), []Port{PostgreSQLMetrics}, "metrics"})
+		edges = append(edges, Edge{Peer{Namespace: a.MonitoringNamespace}, in(Gateway), []Port{GatewayMetrics}, "metrics"})
+	}
+	return edges
+}
+
+// databaseEdges lead to the database, in the cluster or outside.
+func (a Args) databaseEdges() []Edge {
+	var edges []Edge
+	for _, user := range []struct {
+		Workload
+		why string
+	}{
+		{MLflow, "runs, metrics and the registry"}, {Migration, "schema migrations"},
+		{Retention, "mlflow gc deletes rows"}, {Backup, "dump and restore"},
+	} {
+		for _, e := range a.Database {
+			e.Why = user.why
+			edges = append(edges, e.edge(user.Workload))
+		}
+		if len(a.Database) == 0 {
+			edges = append(edges, Edge{in(user.Workload), in(Database), []Port{PostgreSQL}, user.why})
+		}
+	}
+	for _, e := range a.Database {
+		e.Why = "the server's role is made by a Job"
+		edges = append(edges, e.edge(DatabaseSetup))
+	}
+	if len(a.Database) > 0 {
+		return edges
+	}
+	edges = append(edges,
+		Edge{in(Database), in(Database), []Port{PostgreSQL, PostgreSQLStatus}, "replication between instances"},
+		Edge{in(Database), a.apiServer(), a.apiServerPorts(), "the instance manager watches its Cluster object"},
+		Edge{Peer{Namespace: a.OperatorNamespace, Workload: &Operator}, in(Database), []Port{PostgreSQLStatus}, "the operator reads the state of instances"})
+	if a.MonitoringNamespace != "" {
+		edges = append(edges, Edge{Peer{Namespace: a.MonitoringNamespace}, in(Database), []Port{PostgreSQLMetrics}, "metrics"})
+	}
+	return edges
+}
+
+// storeEdges lead to the bucket. Retention deletes artifacts through MLflow;
+// Migration uploads its dump.
+func (a Args) storeEdges() []Edge {
+	var edges []Edge
+	users := []Workload{MLflow, Migration, Backup}
+	if a.BucketSetup {
+		users = append(users, BucketSetup)
+	}
+	for _, w := range users {
+		if len(a.Store) == 0 {
+			edges = append(edges, Edge{in(w), in(ObjectStore), []Port{S3}, "the bucket"})
+		}
+		for _, e := range a.Store {
+			edges = append(edges, e.edge(w))
+		}
 	}
 	return edges
 }

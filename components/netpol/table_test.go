@@ -13,11 +13,14 @@ import (
 
 // tables are the shapes a stack's table can have.
 var tables = withPorts(map[string]netpol.Args{
-	"in-cluster store": {OperatorNamespace: "cnpg-system", ObjectStore: true},
-	"s3": {OperatorNamespace: "cnpg-system", StoreCIDRs: []string{"192.0.2.0/24"}, StorePort: 9000,
+	"in-cluster store": {OperatorNamespace: "cnpg-system", BucketSetup: true},
+	"managed": {OperatorNamespace: "cnpg-system",
+		Store:    []netpol.Endpoint{{CIDRs: []string{"203.0.113.0/24"}, Port: 443, Why: "the bucket"}, {CIDRs: []string{"169.254.170.23/32"}, Port: 80, Why: "credentials"}},
+		Database: []netpol.Endpoint{{CIDRs: []string{"10.20.0.192/26"}, Port: 5432}}},
+	"s3": {OperatorNamespace: "cnpg-system", BucketSetup: true, Store: []netpol.Endpoint{{CIDRs: []string{"192.0.2.0/24"}, Port: 9000, Why: "the bucket"}},
 		APIServerCIDRs: []string{"10.96.0.1/32"}, SourceCIDRs: []string{"198.51.100.0/24"}},
-	"controller": {OperatorNamespace: "cnpg-system", ObjectStore: true, ControllerNamespace: "ingress"},
-	"monitoring": {OperatorNamespace: "cnpg-system", ObjectStore: true, MonitoringNamespace: "monitoring"},
+	"controller": {OperatorNamespace: "cnpg-system", BucketSetup: true, ControllerNamespace: "ingress"},
+	"monitoring": {OperatorNamespace: "cnpg-system", BucketSetup: true, MonitoringNamespace: "monitoring"},
 })
 
 func withPorts(tables map[string]netpol.Args) map[string]netpol.Args {
@@ -130,6 +133,7 @@ func TestWhoReachesWhat(t *testing.T) {
 			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow[]"},
 		},
 		"s3":         {"gateway:8443": {"*[]", "/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
+		"managed":    {"postgresql:5432": nil, "postgresql:8000": nil, "minio:9000": nil, "mlflow:5000": {"/gateway[]"}},
 		"controller": {"gateway:8080": {"ingress[]"}, "mlflow:5000": {"/gateway[]"}},
 		"monitoring": {"gateway:9180": {"monitoring[]"}, "postgresql:9187": {"monitoring[]"}, "mlflow:5000": {"/gateway[]"}},
 	}

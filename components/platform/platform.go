@@ -7,6 +7,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 )
 
@@ -40,6 +41,9 @@ type Network struct {
 	APIServerPorts []int
 	// DNSCIDRs are resolvers that pods use besides the DNS pods of kube-system.
 	DNSCIDRs []string
+	// Store and Database are where the bucket, with what hands out credentials for
+	// it, and a managed database answer; empty for those in the cluster.
+	Store, Database []netpol.Endpoint
 }
 
 // ClusterArgs is what a cluster is built on.
@@ -52,6 +56,9 @@ type Cluster struct {
 	pulumi.ResourceState
 	// Provider is the Kubernetes provider that every workload resource uses.
 	Provider *kubernetes.Provider
+	// LoadBalancerAnnotations ask the cloud for the load balancer that suits long
+	// uploads.
+	LoadBalancerAnnotations map[string]string
 }
 
 // DatabaseArgs is what a database is built on.
@@ -94,6 +101,14 @@ type Authority interface {
 	Certificate() pulumi.StringOutput
 }
 
+// The parts of a bucket.
+const (
+	// ArtifactPrefix is where MLflow keeps artifacts.
+	ArtifactPrefix = "artifacts"
+	// BackupPrefix is where database dumps are kept.
+	BackupPrefix = "backups"
+)
+
 // Bucket is the result of Platform.Bucket.
 type Bucket struct {
 	pulumi.ResourceState
@@ -119,9 +134,9 @@ type IdentityArgs struct {
 	Bucket  *Bucket
 	// ServiceAccount is the name of the account whose pods get the identity.
 	ServiceAccount string
-	// Root is the URI of Bucket below which the identity reads, writes and deletes;
-	// elsewhere it can do nothing.
-	Root pulumi.StringInput
+	// Prefix of Bucket below which the identity reads, writes and deletes; elsewhere
+	// it can do nothing.
+	Prefix string
 	// Admin is true for the platform's own jobs. A platform with static
 	// credentials gives them others than the server's.
 	Admin bool

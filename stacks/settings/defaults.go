@@ -56,6 +56,9 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.Cluster.APIServerPorts = []int{443, 6443}
 		s.Budget = Budget{}
 	}
+	if platform == AWS {
+		s.aws(profile)
+	}
 	if profile == Dev {
 		s.Database.Instances = 1
 		s.Database.MaxConnections = 100
@@ -65,4 +68,26 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.Protect = false
 	}
 	return s
+}
+
+// aws lays AWS' defaults over the common ones. The sizes are those of the
+// mission, three nodes of 4 vCPU and 16 GiB; dev takes the cheapest of them.
+func (s *Settings) aws(profile Profile) {
+	s.Network = Network{CIDR: "10.20.0.0/16", NATGateways: 3, FlowLogs: true}
+	s.Cluster.Version = "1.36"
+	s.Cluster.APIServerPorts = []int{443}
+	s.Cluster.Nodes = Nodes{Type: "m7i.xlarge", Min: 3, Desired: 3, Max: 6}
+	s.Database.Mode, s.Database.InstanceType = "managed", "db.m7g.large"
+	s.Database.MaxStorageGiB, s.Database.HighAvailability = 1000, true
+	s.Artifacts.Store, s.Artifacts.Bucket, s.Artifacts.Region = "managed", "", ""
+	// Objects that are read rarely get cheaper by themselves, and reading them
+	// costs nothing extra (aws.amazon.com/s3/storage-classes/intelligent-tiering).
+	s.Artifacts.TransitionDays, s.Artifacts.TransitionClass = 30, "INTELLIGENT_TIERING"
+	if profile == Dev {
+		s.Network.NATGateways, s.Network.FlowLogs = 1, false
+		s.Cluster.Nodes.Type = "t3a.xlarge"
+		s.Database.InstanceType, s.Database.HighAvailability = "db.t4g.small", false
+		s.Database.StorageGiB, s.Database.MaxStorageGiB = 20, 200
+		s.Database.Backup.RetentionDays = 7
+	}
 }

@@ -22,8 +22,8 @@ type invalid struct {
 }
 
 const (
-	topLevel = "artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, " +
-		"monitoring, namespace, platform, profile, protect, region, s3AccessKeyId, s3AdminAccessKeyId, s3AdminSecretAccessKey, s3SecretAccessKey, tags, tlsPrivateKey"
+	topLevel = "account, artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, " +
+		"monitoring, namespace, network, platform, profile, protect, region, s3AccessKeyId, s3AdminAccessKeyId, s3AdminSecretAccessKey, s3SecretAccessKey, tags, tlsPrivateKey"
 	wantLabel = "lower-case letters, digits and -, at most 63, starting and ending with a letter or digit"
 	wantCron  = "a cron schedule such as 17 2 * * *"
 	wantSum   = "(2 replicas + 2 leaving) x (2 parent + 1 workers x 3 engines x (3 pool + 3 overflow)) + 10 jobs + 7 reserved = 97"
@@ -33,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes"}},
+		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, version"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -81,10 +81,10 @@ var secrets = []invalid{
 // place are mistakes about where the stack runs.
 var place = []invalid{
 	{name: "no platform", drop: []string{"platform"}, want: []string{
-		"platform is required (kubernetes); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE"}},
-	{name: "unknown platform", changes: config{"platform": "openshift"}, want: []string{`platform is "openshift"; want kubernetes`}},
+		"platform is required (kubernetes, aws); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE"}},
+	{name: "unknown platform", changes: config{"platform": "openshift"}, want: []string{`platform is "openshift"; want kubernetes or aws`}},
 	{name: "platform of a later release", changes: config{"platform": "gcp"}, want: []string{
-		`platform is "gcp"; this release runs on kubernetes only: create the cluster yourself and set platform to kubernetes`}},
+		`platform is "gcp"; this release runs on kubernetes and aws: create the cluster yourself and set platform to kubernetes`}},
 	{name: "unknown profile", base: production, changes: config{"profile": "staging"}, want: []string{
 		`profile is "staging"; want dev or production`}},
 	{name: "namespace that is no label", changes: config{"namespace": "ML_flow"}, want: []string{
@@ -258,6 +258,56 @@ var entry = []invalid{
 		`images.mlflow is "mlflow:latest"; want a reference with an exact tag or digest`}},
 }
 
+// onAWS are mistakes about the cloud.
+var onAWS = []invalid{
+	{name: "nothing but the platform", base: cloud, drop: []string{"region", "account", "tags", "cluster", "budget"}, want: []string{
+		`region is ""; want an AWS region such as eu-central-1`,
+		`account is ""; want the 12 digits of the AWS account`,
+		"cluster.admins is []; want at least the role that runs pulumi up: nobody else has access",
+		"tags.owner is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.owner' VALUE",
+		"tags.cost-centre is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.cost-centre' VALUE",
+		"budget.emails is []; want at least one address: budget and alarms are of use to nobody without"}},
+	{name: "another partition", base: cloud, changes: config{"region": "cn-north-1"}, want: []string{
+		`region is "cn-north-1"; want an AWS region such as eu-central-1`}},
+	{name: "API open to the internet", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["0.0.0.0/0"]}`}, want: []string{
+		`cluster.apiAccessCIDRs is "0.0.0.0/0"; want listed networks in profile production, not the whole internet`}},
+	{name: "cluster of others", base: cloud, changes: config{"cluster": `{"mode": "existing", "context": "c", "admins": ["bob"], "version": "1.33", "nodes": {"type": "large", "min": 1, "desired": 3, "max": 2}}`}, want: []string{
+		`cluster.mode is "existing"; want managed on platform aws`,
+		`cluster.context is "c"; want nothing on platform aws: the stack makes the cluster`,
+		`cluster.version is "1.33"; want 1.35, 1.36, 1.37`,
+		`cluster.admins is "bob"; want the ARN of an IAM role or user`,
+		`cluster.nodes.type is "large"; want an EC2 instance type such as m7i.xlarge`,
+		"cluster.nodes is {large 1 3 2}; want 1 <= min <= desired <= max",
+		"cluster.nodes.min is 1; want at least 3 in profile production: one in every zone"}},
+	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
+		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
+		"network.natGateways is 2; want 1, or 3 for one in every zone"}},
+	{name: "database", base: cloud, changes: config{"database": `{"mode": "inCluster", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
+		`database.mode is "inCluster"; want managed on platform aws`,
+		`database.instanceType is "large"; want an RDS instance class such as db.m7g.large`,
+		"database.storageGiB is 10; want at least 20: RDS has no smaller volume",
+		"database.maxStorageGiB is 10; want at least a tenth more than database.storageGiB",
+		"database.highAvailability is false; want true in profile production",
+		"database.backup.retentionDays is 60; want at most 35: RDS keeps backups no longer"}},
+	{name: "bucket", base: cloud, changes: config{"artifacts": `{"store": "s3", "bucket": "mine"}`}, want: []string{
+		`artifacts.store is "s3"; want managed on platform aws`,
+		`artifacts.bucket is "mine"; want nothing on platform aws: the stack makes the bucket`,
+		`artifacts.endpoint is ""; want an https URL with store s3`,
+		"artifacts.cidrs is []; want the addresses of the endpoint with store s3: egress goes nowhere else",
+		"s3AccessKeyId is required with artifacts.store s3; set it with: pulumi config set --secret s3AccessKeyId",
+		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
+	{name: "budget", base: cloud, changes: config{"budget": `{"monthlyUSD": 0, "emails": ["nobody"]}`}, want: []string{
+		"budget.monthlyUSD is 0; want at least 1",
+		`budget.emails is "nobody"; want an e-mail address`}},
+	{name: "a cloud's settings without a cloud", changes: config{"account": "111122223333", "network": `{"natGateways": 1}`,
+		"cluster": `{"context": "c", "version": "1.36"}`, "artifacts": `{"store": "managed"}`, "database": `{"instanceType": "db.m7g.large"}`}, want: []string{
+		`account is "111122223333"; want nothing on platform kubernetes: the cluster is not ours`,
+		"network is { 1 false}; want nothing on platform kubernetes: the cluster is not ours",
+		`cluster.version is "1.36"; want nothing on platform kubernetes: the cluster is not ours`,
+		`database.instanceType is "db.m7g.large"; want nothing with database.mode inCluster`,
+		`artifacts.store is "managed"; want inCluster or s3 on platform kubernetes`}},
+}
+
 // several are configurations with mistakes in many places.
 var several = []invalid{
 	{name: "everything at once", changes: config{
@@ -273,7 +323,7 @@ var several = []invalid{
 		`auth.users is "A"; want lower-case letters, digits and -._, at most 63`,
 	}},
 	{name: "an empty stack", drop: []string{"platform", "profile", "cluster", "artifacts", "exposure"}, want: []string{
-		"platform is required (kubernetes); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",
+		"platform is required (kubernetes, aws); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",
 		`profile is ""; want dev or production`,
 		`artifacts.endpoint is ""; want an https URL with store s3`,
 		"artifacts.cidrs is []; want the addresses of the endpoint with store s3: egress goes nowhere else",
@@ -286,7 +336,7 @@ var several = []invalid{
 func TestInvalidConfigurations(t *testing.T) {
 	tables := map[string][]invalid{
 		"structure": structure, "secrets": secrets, "place": place, "database": database,
-		"artifacts": artifacts, "server": server, "entry": entry, "several": several,
+		"artifacts": artifacts, "server": server, "entry": entry, "aws": onAWS, "several": several,
 	}
 	count := 0
 	for table, cases := range tables {

@@ -44,17 +44,21 @@ type Settings struct {
 	Stack string `json:"-"`
 
 	// Platform is where everything runs.
-	Platform Platform `json:"platform" want:"kubernetes"`
+	Platform Platform `json:"platform" want:"kubernetes, aws"`
 	// Profile selects the defaults: dev or production.
 	Profile Profile `json:"profile" want:"dev, production"`
 	// Namespace is the Kubernetes namespace of the workload.
 	Namespace string `json:"namespace"`
 	// Region is the cloud region. Unused on platform kubernetes.
 	Region string `json:"region"`
+	// Account is the AWS account (12 digits) that the stack belongs to; with
+	// credentials of another one nothing is changed.
+	Account string `json:"account"`
 	// Tags are put on every cloud resource that can carry them, and as labels
 	// on the namespace.
 	Tags map[string]string `json:"tags"`
 
+	Network    Network    `json:"network"`
 	Cluster    Cluster    `json:"cluster"`
 	Database   Database   `json:"database"`
 	Artifacts  Artifacts  `json:"artifacts"`
@@ -100,11 +104,21 @@ func (Secret) GoString() string { return "[secret]" }
 // MarshalText hides the value from encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
+// Network is the network that the stack makes, on clouds.
+type Network struct {
+	// CIDR is its address range, of 16 to 20 bits. It cannot change later.
+	CIDR string `json:"cidr"`
+	// NATGateways is 1, or 3 for a way out of every zone by itself.
+	NATGateways int `json:"natGateways"`
+	// FlowLogs records refused connections.
+	FlowLogs bool `json:"flowLogs"`
+}
+
 // Cluster is the Kubernetes cluster.
 type Cluster struct {
 	// Mode is existing (use the kubeconfig) or managed (created by the stack,
 	// clouds only).
-	Mode string `json:"mode" want:"existing"`
+	Mode string `json:"mode" want:"existing, managed"`
 	// Kubeconfig is the path of the kubeconfig file. Empty: $KUBECONFIG, then
 	// ~/.kube/config, as kubectl does.
 	Kubeconfig string `json:"kubeconfig"`
@@ -122,7 +136,18 @@ type Cluster struct {
 	// port 53: 169.254.20.10/32 for NodeLocal DNSCache
 	// (kubernetes.io/docs/tasks/administer-cluster/nodelocaldns).
 	DNSCIDRs []string `json:"dnsCIDRs"`
-	// Nodes is the desired number of nodes of a managed cluster.
+	// Version is the Kubernetes version of a managed cluster.
+	Version string `json:"version"`
+	// APIAccessCIDRs may reach the API server of a managed cluster from outside
+	// its network; empty closes it to everything but that network.
+	APIAccessCIDRs []string `json:"apiAccessCIDRs"`
+	// Admins administer a managed cluster: ARNs of IAM roles and users. Whoever runs
+	// pulumi up must be one of them.
+	Admins []string `json:"admins"`
+	// Addons pins versions of EKS add-ons by name; others get the version that AWS
+	// has as its default for the cluster's.
+	Addons map[string]string `json:"addons"`
+	// Nodes is the node pool of a managed cluster.
 	Nodes Nodes `json:"nodes"`
 }
 
@@ -139,11 +164,17 @@ type Nodes struct {
 // Database is PostgreSQL.
 type Database struct {
 	// Mode is inCluster (CloudNativePG) or managed (clouds only).
-	Mode string `json:"mode" want:"inCluster"`
+	Mode string `json:"mode" want:"inCluster, managed"`
 	// Instances is 1, or 3 for a primary and two replicas.
 	Instances int `json:"instances"`
 	// StorageGiB is the volume of each instance, in GiB.
 	StorageGiB int `json:"storageGiB"`
+	// MaxStorageGiB is how far the storage of a managed database grows by itself.
+	MaxStorageGiB int `json:"maxStorageGiB"`
+	// InstanceType is the size of a managed database.
+	InstanceType string `json:"instanceType"`
+	// HighAvailability keeps a standby of a managed database in another zone.
+	HighAvailability bool `json:"highAvailability"`
 	// StorageClass of the volumes; empty is the cluster's default class.
 	StorageClass string `json:"storageClass"`
 	// MaxConnections is PostgreSQL's max_connections. It must cover the sum
@@ -183,9 +214,9 @@ type Resources struct {
 
 // Artifacts is the bucket.
 type Artifacts struct {
-	// Store is inCluster (MinIO, for local use: refused in profile production)
-	// or s3 (an existing S3 endpoint).
-	Store string `json:"store" want:"inCluster, s3"`
+	// Store is inCluster (MinIO, for local use: refused in profile production), s3
+	// (an existing S3 endpoint) or managed (the cloud's, clouds only).
+	Store string `json:"store" want:"inCluster, s3, managed"`
 	// Endpoint is the URL of the S3 endpoint, with store s3.
 	Endpoint string `json:"endpoint"`
 	// Region is the S3 region the client signs for.
@@ -361,6 +392,9 @@ func (a Artifacts) Port() (int, error) {
 // Warnings are what is allowed but better known.
 func (s *Settings) Warnings() []string {
 	var w []string
+	if s.Platform == AWS {
+		w = append(w, "platform aws has not been applied to an account yet: docs/verification.md says what was checked and how")
+	}
 	if s.Auth.Mode == "none" {
 		w = append(w, "auth.mode is none: everybody who reaches the gateway can read and delete everything")
 	}

@@ -52,6 +52,20 @@ func production() config {
 	}
 }
 
+// cloud is the least configuration of a production stack on AWS that loads.
+func cloud() config {
+	return config{
+		"platform": "aws",
+		"profile":  "production",
+		"region":   "eu-central-1",
+		"account":  "111122223333",
+		"tags":     `{"owner": "ml", "cost-centre": "4711"}`,
+		"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/platform/deploy"]}`,
+		"exposure": `{"host": "mlflow.example.com"}`,
+		"budget":   `{"emails": ["platform@example.com"]}`,
+	}
+}
+
 // secretKeys are the keys that a stack file stores encrypted.
 var secretKeys = []string{"authPasswordHashes", "s3AccessKeyId", "s3AdminAccessKeyId", "s3AdminSecretAccessKey", "s3SecretAccessKey", "tlsPrivateKey"}
 
@@ -88,6 +102,8 @@ func TestValidConfigurationsLoad(t *testing.T) {
 		"dev":                valid(),
 		"production":         production(),
 		"production default": production().without("profile").with(config{"profile": "production"}),
+		"aws":                cloud(),
+		"aws dev":            cloud().with(config{"profile": "dev"}),
 		"no exposure":        valid().with(config{"exposure": `{"mode": "none"}`}),
 		"ingress": valid().with(config{
 			"exposure": `{"mode": "ingress", "host": "a.b", "controllerNamespace": "ingress", "ingressClass": "nginx"}`,
@@ -211,11 +227,11 @@ func TestStackFiles(t *testing.T) {
 	assert.Equal(t, settings.Kubernetes, local.Platform)
 	assert.Equal(t, settings.Dev, local.Profile)
 
-	for _, name := range []string{"dev", "prod"} {
-		_, err := settings.Load(name, stackFile(t, name), nil)
-		assert.Equal(t, settings.Problems{
-			`platform is "aws"; this release runs on kubernetes only: create the cluster yourself and set platform to kubernetes`,
-		}, err, "Pulumi.%s.yaml", name)
+	for name, profile := range map[string]settings.Profile{"dev": settings.Dev, "prod": settings.Production} {
+		s, err := settings.Load(name, stackFile(t, name), nil)
+		require.NoError(t, err, "Pulumi.%s.yaml", name)
+		assert.Equal(t, settings.AWS, s.Platform)
+		assert.Equal(t, profile, s.Profile)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -47,11 +48,11 @@ func (s *Settings) validate() Problems {
 	var p Problems
 	s.checkPlatform(&p)
 	switch s.Platform {
-	case AWS, Azure, GCP:
+	case Azure, GCP:
 		// The rules below are about a platform that exists; on another one they
 		// would bury the one thing to know.
 		return p
-	case Kubernetes:
+	case Kubernetes, AWS:
 	}
 	for _, rule := range rules {
 		rule(s, &p)
@@ -61,13 +62,13 @@ func (s *Settings) validate() Problems {
 
 func (s *Settings) checkPlatform(p *Problems) {
 	switch s.Platform {
-	case Kubernetes:
-	case AWS, Azure, GCP:
-		p.add("platform is %q; this release runs on kubernetes only: create the cluster yourself and set platform to kubernetes", string(s.Platform))
+	case Kubernetes, AWS:
+	case Azure, GCP:
+		p.add("platform is %q; this release runs on kubernetes and aws: create the cluster yourself and set platform to kubernetes", string(s.Platform))
 	case "":
-		p.required(false, "platform", "(kubernetes)")
+		p.required(false, "platform", "(kubernetes, aws)")
 	default:
-		p.want(false, "platform", string(s.Platform), "kubernetes")
+		p.want(false, "platform", string(s.Platform), "kubernetes or aws")
 	}
 	p.want(s.Profile == Dev || s.Profile == Production, "profile", string(s.Profile), "dev or production")
 	p.want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
@@ -82,13 +83,22 @@ func (s *Settings) checkPlatform(p *Problems) {
 }
 
 func (s *Settings) checkCluster(p *Problems) {
-	c := s.Cluster
+	if s.onCloud() {
+		s.checkManagedCluster(p)
+	}
 	if s.Platform != Kubernetes {
 		return
 	}
+	c := s.Cluster
 	p.want(c.Mode == "existing", "cluster.mode", c.Mode, "existing on platform kubernetes")
 	p.required(c.Context != "", "cluster.context", "on platform kubernetes, so that no other cluster is used by accident")
 	p.want(c.Nodes == (Nodes{}), "cluster.nodes", c.Nodes, "nothing on platform kubernetes: its nodes are not ours")
+	for _, key := range []unset{
+		{"account", s.Account}, {"network", s.Network}, {"cluster.version", c.Version}, {"cluster.apiAccessCIDRs", c.APIAccessCIDRs},
+		{"cluster.admins", c.Admins}, {"cluster.addons", c.Addons},
+	} {
+		key.check(p, "nothing on platform kubernetes: the cluster is not ours")
+	}
 	checkCIDRs(p, "cluster.apiServerCIDRs", c.APIServerCIDRs)
 	checkCIDRs(p, "cluster.dnsCIDRs", c.DNSCIDRs)
 	p.want(len(c.APIServerPorts) > 0, "cluster.apiServerPorts", c.APIServerPorts, "at least one")
@@ -100,9 +110,18 @@ func (s *Settings) checkCluster(p *Problems) {
 
 func (s *Settings) checkDatabase(p *Problems) {
 	d := s.Database
-	p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
-	p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
-	p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
+	if s.onCloud() {
+		s.checkManagedDatabase(p)
+	} else {
+		p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
+		p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
+		p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
+		for _, key := range []unset{
+			{"database.instanceType", d.InstanceType}, {"database.maxStorageGiB", d.MaxStorageGiB}, {"database.highAvailability", d.HighAvailability},
+		} {
+			key.check(p, "nothing with database.mode inCluster")
+		}
+	}
 	p.want(d.StorageGiB >= 1, "database.storageGiB", d.StorageGiB, "at least 1")
 	need := s.Connections()
 	p.want(d.MaxConnections >= need.Total(), "database.maxConnections", d.MaxConnections, "at least %s", need)
@@ -118,7 +137,17 @@ func (s *Settings) checkDatabase(p *Problems) {
 
 func (s *Settings) checkArtifacts(p *Problems) {
 	a := s.Artifacts
-	p.want(naming.Bucket.Valid(a.Bucket), "artifacts.bucket", a.Bucket, "%s", naming.Bucket.Want)
+	if s.onCloud() {
+		p.want(a.Store == "managed", "artifacts.store", a.Store, "managed on platform %s", s.Platform)
+		for _, key := range []unset{
+			{"artifacts.bucket", a.Bucket}, {"artifacts.endpoint", a.Endpoint}, {"artifacts.region", a.Region},
+			{"artifacts.caCertificate", a.CACertificate}, {"artifacts.cidrs", a.CIDRs},
+		} {
+			key.check(p, "nothing on platform %s: the stack makes the bucket", s.Platform)
+		}
+	} else {
+		p.want(naming.Bucket.Valid(a.Bucket), "artifacts.bucket", a.Bucket, "%s", naming.Bucket.Want)
+	}
 	p.want(a.NoncurrentDays >= 1, "artifacts.noncurrentDays", a.NoncurrentDays, "at least 1")
 	p.want(a.AbortUploadDays >= 1, "artifacts.abortUploadDays", a.AbortUploadDays, "at least 1")
 	p.want(a.TransitionDays == 0 || a.TransitionDays >= 30, "artifacts.transitionDays", a.TransitionDays, "0, or at least 30 (cheap classes bill 30 days)")
@@ -142,6 +171,8 @@ func (s *Settings) checkArtifacts(p *Problems) {
 		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
 		p.requiredSecret((s.S3AdminAccessKeyID == "") || s.S3AdminSecretAccessKey != "", "s3AdminSecretAccessKey", "with s3AdminAccessKeyId")
 		p.requiredSecret((s.S3AdminSecretAccessKey == "") || s.S3AdminAccessKeyID != "", "s3AdminAccessKeyId", "with s3AdminSecretAccessKey")
+	case "managed":
+		p.want(s.onCloud(), "artifacts.store", a.Store, "inCluster or s3 on platform kubernetes")
 	default:
 		p.want(false, "artifacts.store", a.Store, "inCluster or s3")
 	}
@@ -323,7 +354,15 @@ func (s *Settings) checkBudget(p *Problems) {
 		p.want(!s.Budget.Enabled, "budget.enabled", s.Budget.Enabled, "false on platform kubernetes: there is no cloud bill to watch")
 		return
 	}
+	if !s.onCloud() {
+		return
+	}
 	p.want(s.Budget.MonthlyUSD >= 1, "budget.monthlyUSD", s.Budget.MonthlyUSD, "at least 1")
+	p.want(len(s.Budget.Emails) > 0, "budget.emails", s.Budget.Emails, "at least one address: budget and alarms are of use to nobody without")
+	for _, e := range s.Budget.Emails {
+		_, err := mail.ParseAddress(e)
+		p.want(err == nil, "budget.emails", e, "an e-mail address")
+	}
 }
 
 func checkCIDRs(p *Problems, key string, cidrs []string) {

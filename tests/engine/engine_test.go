@@ -25,7 +25,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/stacks"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+	"github.com/mlflow-platform/mlflow-platform/tests/provider"
 )
 
 // cliEnv names the directory with the pulumi binary; make test sets it.
@@ -33,7 +36,7 @@ const cliEnv = "MLFLOW_PLATFORM_PULUMI"
 
 type stack struct {
 	auto.Stack
-	fake   *fake
+	fake   *provider.Fake
 	state  string
 	config map[string]string
 	// secretKeys are the keys of config that are stored encrypted.
@@ -62,8 +65,8 @@ func newStack(t *testing.T) *stack {
 	require.NoError(t, os.Symlink(bin, filepath.Join(root, "bin")))
 	cli, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
 	require.NoError(t, err)
-	s := &stack{fake: &fake{}, state: t.TempDir(), config: production(), secretKeys: []string{"s3AccessKeyId", "s3SecretAccessKey"}}
-	s.config["s3AccessKeyId"], s.config["s3SecretAccessKey"] = canary+"-access", canary+"-secret"
+	s := &stack{fake: &provider.Fake{}, state: t.TempDir(), config: production(), secretKeys: []string{"s3AccessKeyId", "s3SecretAccessKey"}}
+	s.config["s3AccessKeyId"], s.config["s3SecretAccessKey"] = provider.Canary+"-access", provider.Canary+"-secret"
 	s.Stack, err = auto.NewStackInlineSource(t.Context(), "organization/mlflow-platform/prod", "mlflow-platform", s.run,
 		auto.Project(workspace.Project{
 			Name: tokens.PackageName("mlflow-platform"), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
@@ -71,7 +74,7 @@ func newStack(t *testing.T) *stack {
 		}),
 		auto.Pulumi(cli), auto.PulumiHome(t.TempDir()),
 		auto.EnvVars(map[string]string{
-			"PULUMI_CONFIG_PASSPHRASE": "test", "PULUMI_DEBUG_PROVIDERS": serve(t, s.fake),
+			"PULUMI_CONFIG_PASSPHRASE": "test", "PULUMI_DEBUG_PROVIDERS": s.fake.Serve(t),
 			"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 		}))
 	require.NoError(t, err)
@@ -88,7 +91,7 @@ func (s *stack) run(ctx *pulumi.Context) error {
 	for _, k := range s.secretKeys {
 		info.ConfigSecretKeys = append(info.ConfigSecretKeys, "mlflow-platform:"+k)
 	}
-	program := &stacks.Program{}
+	program := &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New}}
 	program.Configure(&info)
 	return program.Run(ctx)
 }
@@ -111,7 +114,7 @@ func (s *stack) up(t *testing.T) []string {
 	t.Helper()
 	_, err := s.Up(t.Context(), optup.SuppressProgress())
 	require.NoError(t, err)
-	return s.fake.take()
+	return s.fake.Take()
 }
 
 func TestSecondUpChangesNothing(t *testing.T) {
@@ -139,7 +142,7 @@ func TestStateHoldsNoSecretInClear(t *testing.T) {
 		}
 		text, err := os.ReadFile(path)
 		files++
-		assert.NotContains(t, string(text), canary, "a secret is in clear in %s", filepath.Base(path))
+		assert.NotContains(t, string(text), provider.Canary, "a secret is in clear in %s", filepath.Base(path))
 		return err
 	}))
 	assert.Positive(t, files)
@@ -148,7 +151,7 @@ func TestStateHoldsNoSecretInClear(t *testing.T) {
 	exported, err := s.Export(t.Context())
 	require.NoError(t, err)
 	for _, kind := range []string{"password", "hash", "bytes", "key", "access", "secret"} {
-		assert.Contains(t, string(exported.Deployment), canary+"-"+kind)
+		assert.Contains(t, string(exported.Deployment), provider.Canary+"-"+kind)
 	}
 }
 
@@ -211,14 +214,14 @@ func TestDestroyIsRefusedWhileProtected(t *testing.T) {
 	// pulumi destroy previews first, and stops there.
 	_, err := s.PreviewDestroy(t.Context())
 	assert.ErrorContains(t, err, "protect")
-	assert.Empty(t, s.fake.take(), "a refused destroy deletes nothing")
+	assert.Empty(t, s.fake.Take(), "a refused destroy deletes nothing")
 	// With --skip-preview the workload goes, and what is stateful stays.
 	assert.ErrorContains(t, s.destroyError(t.Context()), "protect")
 	stateful := []string{
 		"delete workspace-namespace", "delete database-postgresql-cluster", "delete database-postgresql-password",
 		"delete mlflow-webhook-key", "delete mlflow-crypto-key",
 	}
-	deleted := s.fake.take()
+	deleted := s.fake.Take()
 	for _, kept := range stateful {
 		assert.NotContains(t, deleted, kept)
 	}
@@ -227,7 +230,7 @@ func TestDestroyIsRefusedWhileProtected(t *testing.T) {
 	s.config["protect"] = "false"
 	s.up(t)
 	require.NoError(t, s.destroyError(t.Context()))
-	deleted = s.fake.take()
+	deleted = s.fake.Take()
 	for _, gone := range append(stateful, "delete mlflow-server") {
 		assert.Contains(t, deleted, gone)
 	}
@@ -240,7 +243,7 @@ func TestReplacingProtectedDataIsRefused(t *testing.T) {
 	s.config["namespace"] = "other"
 	_, err := s.Up(t.Context(), optup.SuppressProgress())
 	assert.ErrorContains(t, err, "protect")
-	for _, call := range s.fake.take() {
+	for _, call := range s.fake.Take() {
 		assert.NotEqual(t, "delete workspace-namespace", call)
 		assert.NotEqual(t, "delete database-postgresql-cluster", call)
 	}
@@ -274,7 +277,7 @@ func TestInvalidConfigurationRegistersNothing(t *testing.T) {
 	require.Error(t, err)
 	assert.ErrorContains(t, err, "database.maxConnections is 20; want at least (2 replicas + 2 leaving)")
 	assert.ErrorContains(t, err, "database.backup.retentionDays is 0; want at least 1")
-	assert.Empty(t, s.fake.take())
+	assert.Empty(t, s.fake.Take())
 
 	// The twin: the same stack comes up once the two are right.
 	s.config = maps.Clone(s.config)

@@ -95,3 +95,18 @@ func brief(v resource.PropertyValue) (any, error) {
 	}
 	return value, nil
 }
+
+// Difference shows the first place where two texts differ; it is
+// empty when they do not.
+func Difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			from := func(lines []string) string {
+				return strings.Join(lines[min(max(i-8, 0), len(lines)):min(i+8, len(lines))], "\n")
+			}
+			return fmt.Sprintf("line %d, in the file:\n%s\nnow:\n%s", i+1, from(a), from(b))
+		}
+	}
+	return ""
+}

@@ -34,6 +34,16 @@ type Run struct {
 	Preview bool
 	// Fail is the key of the node whose registration fails; empty for none.
 	Fail string
+	// Cloud answers for a cloud's provider; nil for stacks without one.
+	Cloud Cloud
+}
+
+// Cloud answers for a provider that the recording does not know.
+type Cloud interface {
+	// Computed are the outputs that the provider adds to a node's inputs.
+	Computed(Node) resource.PropertyMap
+	// Call is the result of a function of the provider.
+	Call(token string, args resource.PropertyMap) (resource.PropertyMap, error)
 }
 
 // Program is a Pulumi program that wants the run's configuration first.
@@ -141,6 +151,9 @@ func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResou
 	if !m.run.Preview {
 		response.Id = n.Name + "-id"
 		maps.Copy(state, computed(n))
+		if m.run.Cloud != nil {
+			maps.Copy(state, m.run.Cloud.Computed(n))
+		}
 		for _, key := range r.GetAdditionalSecretOutputs() {
 			if v, ok := state[resource.PropertyKey(key)]; ok && !v.IsSecret() {
 				state[resource.PropertyKey(key)] = resource.MakeSecret(v)
@@ -149,6 +162,23 @@ func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResou
 	}
 	response.Object, err = plugin.MarshalProperties(state, marshal)
 	return response, err
+}
+
+// Invoke answers a call of a provider's function.
+func (m *monitor) Invoke(_ context.Context, r *pulumirpc.ResourceInvokeRequest) (*pulumirpc.InvokeResponse, error) {
+	if m.run.Cloud == nil {
+		return nil, fmt.Errorf("nobody answers %s", r.GetTok())
+	}
+	args, err := plugin.UnmarshalProperties(r.GetArgs(), marshal)
+	if err != nil {
+		return nil, fmt.Errorf("reading the arguments of %s: %w", r.GetTok(), err)
+	}
+	result, err := m.run.Cloud.Call(r.GetTok(), args)
+	if err != nil {
+		return nil, err
+	}
+	out, err := plugin.MarshalProperties(result, marshal)
+	return &pulumirpc.InvokeResponse{Return: out}, err
 }
 
 // RegisterResourceOutputs records the outputs of the stack.

@@ -80,38 +80,46 @@ func fields(s *ast.StructType) []field {
 }
 
 func configurationPage(types map[string][]field) string {
-	dev := flat(settings.Defaults(settings.Kubernetes, settings.Dev))
-	production := flat(settings.Defaults(settings.Kubernetes, settings.Production))
+	var columns []map[string]string
+	for _, platform := range []settings.Platform{settings.Kubernetes, settings.AWS} {
+		for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
+			columns = append(columns, flat(settings.Defaults(platform, profile)))
+		}
+	}
 	var b strings.Builder
 	b.WriteString(`# Configuration
 
 Generated from stacks/settings/settings.go by ` + "`make docs`" + `. Every key is below ` + "`mlflow-platform:`" + ` in Pulumi.<stack>.yaml;
 ` + "`a.b`" + ` is key b of the object a. Set one with ` + "`pulumi config set --path 'mlflow-platform:a.b' VALUE`" + `, a secret with
-` + "`pulumi config set --secret KEY`" + `. Unknown keys are errors.
+` + "`pulumi config set --secret KEY`" + `. Unknown keys are errors. The middle columns are the defaults of each platform and profile.
 
-| key | dev | production | meaning |
-|---|---|---|---|
+| key | kubernetes dev | kubernetes production | aws dev | aws production | meaning |
+|---|---|---|---|---|---|
 `)
-	rows(&b, types, "Settings", "", "", dev, production)
+	rows(&b, types, "Settings", "", "", columns)
 	return b.String()
 }
 
-func rows(b *strings.Builder, types map[string][]field, name, prefix, inherited string, dev, production map[string]string) {
+func rows(b *strings.Builder, types map[string][]field, name, prefix, inherited string, columns []map[string]string) {
 	for _, f := range types[name] {
 		key := prefix + f.key
 		if _, nested := types[f.typ]; nested {
-			rows(b, types, f.typ, key+".", f.doc, dev, production)
+			rows(b, types, f.typ, key+".", f.doc, columns)
 			continue
 		}
 		doc := f.doc
 		if doc == "" {
 			doc = inherited
 		}
-		left, right := dev[key], production[key]
-		if f.typ == "Secret" {
-			left, right = "secret", "secret"
+		fmt.Fprintf(b, "| `%s` |", key)
+		for _, defaults := range columns {
+			value := defaults[key]
+			if f.typ == "Secret" {
+				value = "secret"
+			}
+			fmt.Fprintf(b, " %s |", value)
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", key, left, right, strings.ReplaceAll(doc, "|", "\\|"))
+		fmt.Fprintf(b, " %s |\n", strings.ReplaceAll(doc, "|", "\\|"))
 	}
 }
 

@@ -1,23 +1,30 @@
-package engine_test
+// Package provider is a fake of the providers for tests on the real engine: it
+// creates nothing, keeps the order of calls, knows which inputs of which types
+// cannot change, and returns the generated values that programs use.
+package provider
 
 import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/mlflow-platform/mlflow-platform/tests/graph"
 )
 
-// canary marks every generated secret, so that it can be looked for.
-const canary = "c4n4ry"
+// Canary marks every generated secret, so that it can be looked for.
+const Canary = "c4n4ry"
 
 // secretSignature marks a secret value on the wire (pulumi/pulumi, sdk/go/common/resource: SecretSig).
 const (
@@ -25,19 +32,25 @@ const (
 	secretMark   = "1b47061264138c4ac30d75fd1eb44270"
 )
 
-// fake stands for the kubernetes, random and tls providers: it creates nothing,
-// keeps the order of calls, knows which inputs of which types cannot change, and
-// returns the generated values the program uses.
-type fake struct {
+// Fake stands for the kubernetes, random and tls providers, and with a Cloud for
+// that cloud's.
+type Fake struct {
 	rpc.UnimplementedResourceProviderServer
+	// Cloud answers for a cloud; nil without one.
+	Cloud graph.Cloud
+	// Fixed are inputs that replace, by type token; a cloud's.
+	Fixed map[string][]string
+
 	mu    sync.Mutex
 	calls []string
 }
 
 // immutable says whether a changed input replaces the resource, as the real
 // providers decide (provider/pkg/provider: forceNewProperties).
-func immutable(token, input string, before, after *structpb.Value) bool {
+func (f *Fake) immutable(token, input string, before, after *structpb.Value) bool {
 	switch {
+	case slices.Contains(f.Fixed[token], input):
+		return true
 	case strings.HasPrefix(token, "random:"), strings.HasPrefix(token, "tls:"):
 		return true
 	case token == "kubernetes:batch/v1:Job" && input == "spec":
@@ -60,14 +73,14 @@ func token(urn string) string {
 
 func name(urn string) string { return urn[strings.LastIndex(urn, "::")+2:] }
 
-func (f *fake) record(op, urn string) {
+func (f *Fake) record(op, urn string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, op+" "+name(urn))
 }
 
-// take returns the calls since the last take.
-func (f *fake) take() []string {
+// Take returns the calls since the last one.
+func (f *Fake) Take() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	calls := f.calls
@@ -75,39 +88,48 @@ func (f *fake) take() []string {
 	return calls
 }
 
-func (f *fake) Handshake(context.Context, *rpc.ProviderHandshakeRequest) (*rpc.ProviderHandshakeResponse, error) {
+// Handshake implements the provider.
+func (f *Fake) Handshake(context.Context, *rpc.ProviderHandshakeRequest) (*rpc.ProviderHandshakeResponse, error) {
 	return &rpc.ProviderHandshakeResponse{AcceptSecrets: true, AcceptResources: true}, nil
 }
 
-func (f *fake) Attach(context.Context, *rpc.PluginAttach) (*emptypb.Empty, error) {
+// Attach implements the provider.
+func (f *Fake) Attach(context.Context, *rpc.PluginAttach) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (f *fake) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+// Cancel implements the provider.
+func (f *Fake) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (f *fake) GetPluginInfo(context.Context, *emptypb.Empty) (*rpc.PluginInfo, error) {
+// GetPluginInfo implements the provider.
+func (f *Fake) GetPluginInfo(context.Context, *emptypb.Empty) (*rpc.PluginInfo, error) {
 	return &rpc.PluginInfo{Version: "99.0.0"}, nil
 }
 
-func (f *fake) CheckConfig(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckResponse, error) {
+// CheckConfig implements the provider.
+func (f *Fake) CheckConfig(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckResponse, error) {
 	return &rpc.CheckResponse{Inputs: r.GetNews()}, nil
 }
 
-func (f *fake) DiffConfig(context.Context, *rpc.DiffRequest) (*rpc.DiffResponse, error) {
+// DiffConfig implements the provider.
+func (f *Fake) DiffConfig(context.Context, *rpc.DiffRequest) (*rpc.DiffResponse, error) {
 	return &rpc.DiffResponse{Changes: rpc.DiffResponse_DIFF_NONE}, nil
 }
 
-func (f *fake) Configure(context.Context, *rpc.ConfigureRequest) (*rpc.ConfigureResponse, error) {
+// Configure implements the provider.
+func (f *Fake) Configure(context.Context, *rpc.ConfigureRequest) (*rpc.ConfigureResponse, error) {
 	return &rpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true, AcceptResources: true}, nil
 }
 
-func (f *fake) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckResponse, error) {
+// Check implements the provider.
+func (f *Fake) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckResponse, error) {
 	return &rpc.CheckResponse{Inputs: r.GetNews()}, nil
 }
 
-func (f *fake) Diff(_ context.Context, r *rpc.DiffRequest) (*rpc.DiffResponse, error) {
+// Diff implements the provider.
+func (f *Fake) Diff(_ context.Context, r *rpc.DiffRequest) (*rpc.DiffResponse, error) {
 	d := &rpc.DiffResponse{Changes: rpc.DiffResponse_DIFF_NONE}
 	before, after := r.GetOldInputs().GetFields(), r.GetNews().GetFields()
 	keys := map[string]bool{}
@@ -123,7 +145,7 @@ func (f *fake) Diff(_ context.Context, r *rpc.DiffRequest) (*rpc.DiffResponse, e
 		}
 		d.Changes = rpc.DiffResponse_DIFF_SOME
 		d.Diffs = append(d.Diffs, k)
-		if immutable(token(r.GetUrn()), k, before[k], after[k]) {
+		if f.immutable(token(r.GetUrn()), k, before[k], after[k]) {
 			d.Replaces = append(d.Replaces, k)
 		}
 	}
@@ -135,7 +157,7 @@ func generated(urn string) map[string]*structpb.Value {
 	secret := func(kind string) *structpb.Value {
 		return structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{
 			signatureKey: structpb.NewStringValue(secretMark),
-			"value":      structpb.NewStringValue(canary + "-" + kind + "-" + name(urn)),
+			"value":      structpb.NewStringValue(Canary + "-" + kind + "-" + name(urn)),
 		}})
 	}
 	plain := structpb.NewStringValue("-----BEGIN CERTIFICATE----- " + name(urn))
@@ -154,7 +176,49 @@ func generated(urn string) map[string]*structpb.Value {
 	return nil
 }
 
-func (f *fake) Create(_ context.Context, r *rpc.CreateRequest) (*rpc.CreateResponse, error) {
+// complete adds what the provider makes up.
+func (f *Fake) complete(urn string, out *structpb.Struct) error {
+	for k, v := range generated(urn) {
+		out.Fields[k] = v
+	}
+	if f.Cloud == nil {
+		return nil
+	}
+	inputs, err := plugin.UnmarshalProperties(out, marshal)
+	if err != nil {
+		return fmt.Errorf("reading the inputs of %s: %w", urn, err)
+	}
+	more, err := plugin.MarshalProperties(f.Cloud.Computed(graph.Node{Type: token(urn), Name: name(urn), Inputs: inputs}), marshal)
+	if err != nil {
+		return fmt.Errorf("writing the outputs of %s: %w", urn, err)
+	}
+	for k, v := range more.GetFields() {
+		out.Fields[k] = v
+	}
+	return nil
+}
+
+var marshal = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
+
+// Invoke answers a function of the cloud.
+func (f *Fake) Invoke(_ context.Context, r *rpc.InvokeRequest) (*rpc.InvokeResponse, error) {
+	if f.Cloud == nil {
+		return nil, fmt.Errorf("nobody answers %s", r.GetTok())
+	}
+	args, err := plugin.UnmarshalProperties(r.GetArgs(), marshal)
+	if err != nil {
+		return nil, fmt.Errorf("reading the arguments of %s: %w", r.GetTok(), err)
+	}
+	result, err := f.Cloud.Call(r.GetTok(), args)
+	if err != nil {
+		return nil, err
+	}
+	out, err := plugin.MarshalProperties(result, marshal)
+	return &rpc.InvokeResponse{Return: out}, err
+}
+
+// Create implements the provider.
+func (f *Fake) Create(_ context.Context, r *rpc.CreateRequest) (*rpc.CreateResponse, error) {
 	out, ok := proto.Clone(r.GetProperties()).(*structpb.Struct)
 	if !ok {
 		return nil, fmt.Errorf("cloning the inputs of %s", r.GetUrn())
@@ -163,13 +227,14 @@ func (f *fake) Create(_ context.Context, r *rpc.CreateRequest) (*rpc.CreateRespo
 		return &rpc.CreateResponse{Properties: out}, nil
 	}
 	f.record("create", r.GetUrn())
-	for k, v := range generated(r.GetUrn()) {
-		out.Fields[k] = v
+	if err := f.complete(r.GetUrn(), out); err != nil {
+		return nil, err
 	}
 	return &rpc.CreateResponse{Id: "id-" + name(r.GetUrn()), Properties: out}, nil
 }
 
-func (f *fake) Update(_ context.Context, r *rpc.UpdateRequest) (*rpc.UpdateResponse, error) {
+// Update implements the provider.
+func (f *Fake) Update(_ context.Context, r *rpc.UpdateRequest) (*rpc.UpdateResponse, error) {
 	out, ok := proto.Clone(r.GetNews()).(*structpb.Struct)
 	if !ok {
 		return nil, fmt.Errorf("cloning the inputs of %s", r.GetUrn())
@@ -177,19 +242,21 @@ func (f *fake) Update(_ context.Context, r *rpc.UpdateRequest) (*rpc.UpdateRespo
 	if !r.GetPreview() {
 		f.record("update", r.GetUrn())
 	}
-	for k, v := range generated(r.GetUrn()) {
-		out.Fields[k] = v
+	if err := f.complete(r.GetUrn(), out); err != nil {
+		return nil, err
 	}
 	return &rpc.UpdateResponse{Properties: out}, nil
 }
 
-func (f *fake) Delete(_ context.Context, r *rpc.DeleteRequest) (*emptypb.Empty, error) {
+// Delete implements the provider.
+func (f *Fake) Delete(_ context.Context, r *rpc.DeleteRequest) (*emptypb.Empty, error) {
 	f.record("delete", r.GetUrn())
 	return &emptypb.Empty{}, nil
 }
 
-// serve starts the fake on loopback and returns PULUMI_DEBUG_PROVIDERS for it.
-func serve(t *testing.T, f *fake) string {
+// Serve starts the fake on loopback for more providers than those of every
+// stack, and returns PULUMI_DEBUG_PROVIDERS for it.
+func (f *Fake) Serve(t *testing.T, more ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -203,7 +270,7 @@ func serve(t *testing.T, f *fake) string {
 	address, ok := listener.Addr().(*net.TCPAddr)
 	require.True(t, ok)
 	var all []string
-	for _, provider := range []string{"kubernetes", "random", "tls"} {
+	for _, provider := range append([]string{"kubernetes", "random", "tls"}, more...) {
 		all = append(all, fmt.Sprintf("%s:%d", provider, address.Port))
 	}
 	return strings.Join(all, ",")

@@ -1,0 +1,344 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	storagev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/storage/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/naming"
+	"github.com/mlflow-platform/mlflow-platform/components/platform"
+	"github.com/mlflow-platform/mlflow-platform/components/protect"
+)
+
+// StorageClass is the default class of the cluster: EKS has none since 1.30.
+const StorageClass = "gp3"
+
+// Cluster is EKS with a managed node group over three zones.
+func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
+	c := &platform.Cluster{LoadBalancerAnnotations: p.loadBalancer()}
+	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
+		return nil, err
+	}
+	cluster, err := p.eks(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
+	admitted, err := p.admit(ctx, name, c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	ready, err := p.nodes(ctx, name, c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
+		Kubeconfig:            p.kubeconfig(cluster),
+		EnableServerSideApply: pulumi.Bool(true),
+		// As on every platform: a changed Secret is not deleted and made again.
+		EnableSecretMutable: pulumi.Bool(true), EnableConfigMapMutable: pulumi.Bool(true),
+	}, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the Kubernetes provider: %w", err)
+	}
+	if err := p.storageClass(ctx, name, c); err != nil {
+		return nil, err
+	}
+	p.made.cluster = cluster.Name
+	p.made.nodeSecurityGroup = cluster.VpcConfig.ClusterSecurityGroupId().Elem()
+	p.made.identities = ready
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"name": cluster.Name})
+}
+
+func (p *Platform) eks(ctx *pulumi.Context, name string, c *platform.Cluster) (*eks.Cluster, error) {
+	s := p.settings.Cluster
+	physical := p.name(naming.EKS)
+	key, err := p.key(ctx, c, name, "cluster")
+	if err != nil {
+		return nil, err
+	}
+	role, ready, err := p.role(ctx, c, name, "cluster",
+		document(statement{Effect: "Allow", Principal: map[string]any{"Service": "eks.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}),
+		"AmazonEKSClusterPolicy")
+	if err != nil {
+		return nil, err
+	}
+	logs, err := p.logGroup(ctx, c, name, "/aws/eks/"+physical+"/cluster")
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := eks.NewCluster(ctx, name+"-eks", &eks.ClusterArgs{
+		Name: pulumi.String(physical), Version: pulumi.String(s.Version), RoleArn: role.Arn,
+		VpcConfig: &eks.ClusterVpcConfigArgs{
+			SubnetIds:             p.made.private,
+			EndpointPrivateAccess: pulumi.Bool(true), EndpointPublicAccess: pulumi.Bool(len(s.APIAccessCIDRs) > 0),
+			PublicAccessCidrs: pulumi.ToStringArray(s.APIAccessCIDRs),
+		},
+		AccessConfig: &eks.ClusterAccessConfigArgs{
+			AuthenticationMode: pulumi.String("API"),
+			// Whoever creates the cluster gets no hidden right: cluster.admins says who
+			// may what. It is read at creation only.
+			BootstrapClusterCreatorAdminPermissions: pulumi.Bool(false),
+		},
+		EncryptionConfig: &eks.ClusterEncryptionConfigArgs{
+			Provider:  &eks.ClusterEncryptionConfigProviderArgs{KeyArn: key.Arn},
+			Resources: pulumi.ToStringArray([]string{"secrets"}),
+		},
+		EnabledClusterLogTypes: pulumi.ToStringArray([]string{"api", "audit", "authenticator"}),
+		// Extended support costs six times as much, from the day on which standard
+		// support ends (aws.amazon.com/eks/pricing).
+		UpgradePolicy: &eks.ClusterUpgradePolicyArgs{SupportType: pulumi.String("STANDARD")},
+		Tags:          p.tags("cluster"),
+	}, p.child(c, pulumi.Protect(p.settings.Protect), pulumi.DependsOn(append(append(ready, logs), p.made.network...)))...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the cluster: %w", err)
+	}
+	return cluster, nil
+}
+
+// admit lets cluster.admins administer the cluster: an access entry and a
+// policy each.
+func (p *Platform) admit(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster) ([]pulumi.Resource, error) {
+	var all []pulumi.Resource
+	for _, admin := range p.settings.Cluster.Admins {
+		logical := name + "-admin-" + naming.Label.Fit(admin)
+		entry, err := eks.NewAccessEntry(ctx, logical, &eks.AccessEntryArgs{
+			ClusterName: cluster.Name, PrincipalArn: pulumi.String(admin), Type: pulumi.String("STANDARD"), Tags: p.tags("admin"),
+		}, p.child(c)...)
+		if err != nil {
+			return nil, fmt.Errorf("admitting %s: %w", admin, err)
+		}
+		policy, err := eks.NewAccessPolicyAssociation(ctx, logical+"-policy", &eks.AccessPolicyAssociationArgs{
+			ClusterName: cluster.Name, PrincipalArn: entry.PrincipalArn,
+			PolicyArn:   pulumi.String("arn:" + partition + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"),
+			AccessScope: &eks.AccessPolicyAssociationAccessScopeArgs{Type: pulumi.String("cluster")},
+		}, p.child(c)...)
+		if err != nil {
+			return nil, fmt.Errorf("making %s an administrator: %w", admin, err)
+		}
+		all = append(all, policy)
+	}
+	return all, nil
+}
+
+// nodes makes the node group, with the network before it and what needs nodes
+// after it: without the network plugin nodes never get ready, and without nodes
+// CoreDNS waits in vain for twenty minutes.
+func (p *Platform) nodes(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster) ([]pulumi.Resource, error) {
+	cni, cniReady, err := p.role(ctx, c, name, "vpc-cni", p.podTrust(), "AmazonEKS_CNI_Policy")
+	if err != nil {
+		return nil, err
+	}
+	csi, csiReady, err := p.role(ctx, c, name, "ebs-csi", p.podTrust(), "service-role/AmazonEBSCSIDriverPolicy")
+	if err != nil {
+		return nil, err
+	}
+	before, err := p.addons(ctx, name, c, cluster, cniReady, []addon{
+		{name: "eks-pod-identity-agent"},
+		{name: "kube-proxy"},
+		// Without this value NetworkPolicies are accepted and ignored
+		// (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html).
+		{name: "vpc-cni", values: map[string]any{"enableNetworkPolicy": "true"}, account: "aws-node", role: cni},
+	})
+	if err != nil {
+		return nil, err
+	}
+	group, err := p.nodeGroup(ctx, name, c, cluster, before)
+	if err != nil {
+		return nil, err
+	}
+	after, err := p.addons(ctx, name, c, cluster, append(csiReady, group), []addon{
+		{name: "coredns"},
+		{name: "metrics-server"},
+		{name: "aws-ebs-csi-driver", account: "ebs-csi-controller-sa", role: csi},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(before, group), after...), nil
+}
+
+// addon is a managed add-on of EKS.
+type addon struct {
+	name string
+	// values is its configuration.
+	values map[string]any
+	// account gets role by Pod Identity.
+	account string
+	role    *iam.Role
+}
+
+func (p *Platform) addons(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster, after []pulumi.Resource, all []addon) ([]pulumi.Resource, error) {
+	var made []pulumi.Resource
+	for _, a := range all {
+		version, err := p.addonVersion(ctx, a.name)
+		if err != nil {
+			return nil, err
+		}
+		args := &eks.AddonArgs{
+			ClusterName: cluster.Name, AddonName: pulumi.String(a.name), AddonVersion: pulumi.String(version),
+			// What a person changed by hand goes back to what is written here.
+			ResolveConflictsOnCreate: pulumi.String("OVERWRITE"), ResolveConflictsOnUpdate: pulumi.String("OVERWRITE"),
+			Tags: p.tags(a.name),
+		}
+		if a.values != nil {
+			text, err := json.Marshal(a.values)
+			if err != nil {
+				return nil, fmt.Errorf("encoding the values of %s: %w", a.name, err)
+			}
+			args.ConfigurationValues = pulumi.String(text)
+		}
+		if a.role != nil {
+			args.PodIdentityAssociations = eks.AddonPodIdentityAssociationArray{&eks.AddonPodIdentityAssociationArgs{
+				RoleArn: a.role.Arn, ServiceAccount: pulumi.String(a.account),
+			}}
+		}
+		done, err := eks.NewAddon(ctx, name+"-"+a.name, args, p.child(c, pulumi.DependsOn(after))...)
+		if err != nil {
+			return nil, fmt.Errorf("creating add-on %s: %w", a.name, err)
+		}
+		made = append(made, done)
+	}
+	return made, nil
+}
+
+// addonVersion is the version that cluster.addons pins, or the one that AWS
+// has tested with this Kubernetes version; the preview shows when that changes.
+func (p *Platform) addonVersion(ctx *pulumi.Context, name string) (string, error) {
+	if pinned := p.settings.Cluster.Addons[name]; pinned != "" {
+		return pinned, nil
+	}
+	found, err := eks.GetAddonVersion(ctx, &eks.GetAddonVersionArgs{
+		AddonName: name, KubernetesVersion: p.settings.Cluster.Version,
+	}, pulumi.Provider(p.provider))
+	if err != nil {
+		return "", fmt.Errorf("looking up the version of add-on %s for Kubernetes %s: %w", name, p.settings.Cluster.Version, err)
+	}
+	return found.Version, nil
+}
+
+func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster, after []pulumi.Resource) (*eks.NodeGroup, error) {
+	n := p.settings.Cluster.Nodes
+	role, ready, err := p.role(ctx, c, name, "nodes",
+		document(statement{Effect: "Allow", Principal: map[string]any{"Service": "ec2.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}),
+		// No network plugin policy: the plugin has a role of its own.
+		"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+	if err != nil {
+		return nil, err
+	}
+	template, err := ec2.NewLaunchTemplate(ctx, name+"-template", &ec2.LaunchTemplateArgs{
+		Name: pulumi.String(p.name(naming.IAM, "nodes")), UpdateDefaultVersion: pulumi.Bool(true),
+		MetadataOptions: &ec2.LaunchTemplateMetadataOptionsArgs{
+			// A pod is one hop further away than its node: it never gets the node's
+			// credentials (docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html).
+			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
+		},
+		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{&ec2.LaunchTemplateBlockDeviceMappingArgs{
+			DeviceName: pulumi.String("/dev/xvda"),
+			Ebs: &ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
+				// AWS' own key: the service role of auto scaling may use no other without a
+				// grant, and the disks hold images and logs only.
+				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(nodeDiskGiB),
+				DeleteOnTermination: pulumi.String("true"),
+			},
+		}},
+		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
+			&ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String("instance"), Tags: p.tags("node")},
+			&ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String("volume"), Tags: p.tags("node")},
+			&ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String("network-interface"), Tags: p.tags("node")},
+		},
+		Tags: p.tags("nodes"),
+	}, p.child(c)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the nodes' launch template: %w", err)
+	}
+	group, err := eks.NewNodeGroup(ctx, name+"-nodes", &eks.NodeGroupArgs{
+		ClusterName: cluster.Name, NodeRoleArn: role.Arn, SubnetIds: p.made.private,
+		AmiType: pulumi.String("AL2023_x86_64_STANDARD"), CapacityType: pulumi.String("ON_DEMAND"),
+		InstanceTypes: pulumi.ToStringArray([]string{n.Type}), Version: cluster.Version,
+		ScalingConfig:    &eks.NodeGroupScalingConfigArgs{MinSize: pulumi.Int(n.Min), DesiredSize: pulumi.Int(n.Desired), MaxSize: pulumi.Int(n.Max)},
+		UpdateConfig:     &eks.NodeGroupUpdateConfigArgs{MaxUnavailable: pulumi.Int(1)},
+		NodeRepairConfig: &eks.NodeGroupNodeRepairConfigArgs{Enabled: pulumi.Bool(true)},
+		LaunchTemplate: &eks.NodeGroupLaunchTemplateArgs{
+			Id: template.ID(), Version: pulumi.Sprintf("%d", template.LatestVersion),
+		},
+		Tags: p.tags("nodes"),
+	}, p.child(c,
+		pulumi.DependsOn(append(append(ready, after...), p.made.network...)),
+		// An autoscaler that somebody installs owns the number.
+		pulumi.IgnoreChanges([]string{"scalingConfig.desiredSize"}))...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the nodes: %w", err)
+	}
+	return group, nil
+}
+
+// nodeDiskGiB holds the images and /tmp of the pods; kubelet evicts pods when it
+// is full.
+const nodeDiskGiB = 80
+
+// podTrust lets EKS hand a role to pods of this account
+// (docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html).
+func (p *Platform) podTrust() pulumi.StringOutput {
+	return document(statement{
+		Effect: "Allow", Principal: map[string]any{"Service": "pods.eks.amazonaws.com"}, Action: []string{"sts:AssumeRole", "sts:TagSession"},
+		Condition: map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account},
+			"ArnEquals":    map[string]any{"aws:SourceArn": p.arn("eks", "cluster/"+p.name(naming.EKS))},
+		},
+	})
+}
+
+// kubeconfig asks the AWS CLI for a token each time: it holds no credentials.
+func (p *Platform) kubeconfig(cluster *eks.Cluster) pulumi.StringOutput {
+	text := pulumi.JSONMarshal(map[string]any{
+		"apiVersion": "v1", "kind": "Config", "current-context": "eks",
+		"clusters": []any{map[string]any{"name": "eks", "cluster": map[string]any{
+			"server": cluster.Endpoint, "certificate-authority-data": cluster.CertificateAuthority.Data().Elem(),
+		}}},
+		"contexts": []any{map[string]any{"name": "eks", "context": map[string]any{"cluster": "eks", "user": "aws"}}},
+		"users": []any{map[string]any{"name": "aws", "user": map[string]any{"exec": map[string]any{
+			"apiVersion": "client.authentication.k8s.io/v1", "command": "aws", "interactiveMode": "Never",
+			"args": []any{"--region", p.settings.Region, "eks", "get-token", "--cluster-name", cluster.Name, "--output", "json"},
+		}}}},
+	})
+	return pulumi.ToSecret(text).(pulumi.StringOutput)
+}
+
+// storageClass is encrypted, grows, and makes a volume in the zone of its pod.
+func (p *Platform) storageClass(ctx *pulumi.Context, name string, c *platform.Cluster) error {
+	_, err := storagev1.NewStorageClass(ctx, name+"-storage", &storagev1.StorageClassArgs{
+		Metadata: &metav1.ObjectMetaArgs{
+			Name: pulumi.String(StorageClass), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String("true")},
+		},
+		Provisioner: pulumi.String("ebs.csi.aws.com"), VolumeBindingMode: pulumi.String("WaitForFirstConsumer"),
+		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(reclaim(p.settings.Protect)),
+		Parameters: pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")},
+	}, component.Options(c, append([]pulumi.ResourceOption{pulumi.Provider(c.Provider)}, protect.Options(false)...)...)...)
+	if err != nil {
+		return fmt.Errorf("creating the storage class: %w", err)
+	}
+	return nil
+}
+
+// reclaim keeps the disks of a guarded stack when their claims go.
+func reclaim(guard bool) string {
+	if guard {
+		return "Retain"
+	}
+	return "Delete"
+}
+
+// loadBalancer asks for a network load balancer: the classic one that is the
+// default ends a connection after 60 idle seconds, in the middle of an upload.
+func (p *Platform) loadBalancer() map[string]string {
+	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+	return map[string]string{prefix + "type": "nlb", prefix + "cross-zone-load-balancing-enabled": "true"}
+}

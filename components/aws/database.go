@@ -1,0 +1,165 @@
+package aws
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/naming"
+	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/platform"
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
+	"github.com/mlflow-platform/mlflow-platform/components/postgres"
+	"github.com/mlflow-platform/mlflow-platform/components/protect"
+)
+
+// postgresMajor is the major version of the local and in-cluster images; RDS
+// picks and upgrades the minor one.
+const postgresMajor = "17"
+
+const (
+	caSecret = "database-ca"
+	caKey    = "ca.crt"
+	// admin is the role that RDS makes; the server uses one with fewer rights.
+	admin = "platform_admin"
+)
+
+// Database is RDS for PostgreSQL in the database subnets, reachable from the
+// cluster's nodes and pods only.
+func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
+	d := &platform.Database{
+		Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, User: postgres.User, CASecret: caSecret, CAKey: caKey,
+	}
+	if err := ctx.RegisterComponentResource(databaseToken, name, d, opts...); err != nil {
+		return nil, err
+	}
+	authority, err := rootCertificate(p.settings.Region)
+	if err != nil {
+		return nil, err
+	}
+	password, err := random.NewRandomPassword(ctx, name+"-admin-password", &random.RandomPasswordArgs{
+		Length: pulumi.Int(32), Special: pulumi.Bool(false),
+	}, component.Options(d, protect.Options(p.settings.Protect)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the administrator's password: %w", err)
+	}
+	instance, err := p.instance(ctx, name, d, password)
+	if err != nil {
+		return nil, err
+	}
+	inCluster := pulumi.Provider(args.Cluster.Provider)
+	ca, err := corev1.NewSecret(ctx, name+"-ca", &corev1.SecretArgs{
+		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(caSecret), Namespace: args.Scope.Namespace, Labels: pod.Labels(nil, "")},
+		StringData: pulumi.StringMap{caKey: pulumi.String(authority)},
+	}, component.Options(d, inCluster, pulumi.DependsOn(args.Scope.After))...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the Secret of the database's authority: %w", err)
+	}
+	scope := args.Scope
+	scope.After = append(pod.Join(scope.After), instance, ca)
+	role, err := postgres.NewRole(ctx, name+"-role", postgres.RoleArgs{
+		Scope: scope, Host: instance.Address, Port: d.Port, Database: d.Name, User: d.User,
+		Admin: admin, AdminPassword: password.Result, CASecret: caSecret, CAKey: caKey, Protect: p.settings.Protect,
+	}, component.Options(d, inCluster)...)
+	if err != nil {
+		return nil, err
+	}
+	d.Host, d.Password, d.Ready = instance.Address, role.Password, append(role.Ready, ca)
+	if err := p.databaseAlarms(ctx, name, d, instance); err != nil {
+		return nil, err
+	}
+	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host})
+}
+
+func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Database, password *random.RandomPassword) (*rds.Instance, error) {
+	s := p.settings.Database
+	key, err := p.key(ctx, d, name, "database")
+	if err != nil {
+		return nil, err
+	}
+	group, err := rds.NewSubnetGroup(ctx, name+"-subnets", &rds.SubnetGroupArgs{
+		Name: pulumi.String(p.name(naming.RDS)), SubnetIds: p.made.database, Tags: p.tags("database"),
+	}, p.child(d)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the database's subnet group: %w", err)
+	}
+	firewall, err := ec2.NewSecurityGroup(ctx, name+"-firewall", &ec2.SecurityGroupArgs{
+		Description: pulumi.String("PostgreSQL, from the cluster's nodes only"), VpcId: p.made.vpc.ID(),
+		Ingress: ec2.SecurityGroupIngressArray{&ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("nodes and pods"), Protocol: pulumi.String("tcp"),
+			FromPort: pulumi.Int(d.Port), ToPort: pulumi.Int(d.Port), SecurityGroups: pulumi.StringArray{p.made.nodeSecurityGroup},
+		}},
+		Tags: p.tags("database"),
+	}, p.child(d)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the database's security group: %w", err)
+	}
+	parameters, err := rds.NewParameterGroup(ctx, name+"-parameters", &rds.ParameterGroupArgs{
+		Name: pulumi.String(p.name(naming.RDS, "postgres"+postgresMajor)), Family: pulumi.String("postgres" + postgresMajor),
+		Description: pulumi.String("mlflow-platform " + p.settings.Stack),
+		Parameters: rds.ParameterGroupParameterArray{
+			// A static parameter: "immediate" is an error, and the group is there before
+			// the instance, so its first start has it.
+			parameter("max_connections", fmt.Sprint(s.MaxConnections), "pending-reboot"),
+			parameter("rds.force_ssl", "1", "immediate"),
+			// Slow statements and lock waits are what on-call looks for first.
+			parameter("log_min_duration_statement", "1000", "immediate"),
+			parameter("log_lock_waits", "1", "immediate"),
+		},
+		Tags: p.tags("database"),
+	}, p.child(d)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the database's parameter group: %w", err)
+	}
+	// A final snapshot's name must be new for the account.
+	suffix, err := random.NewRandomId(ctx, name+"-snapshot", &random.RandomIdArgs{ByteLength: pulumi.Int(4)}, component.Options(d)...)
+	if err != nil {
+		return nil, fmt.Errorf("naming the final snapshot: %w", err)
+	}
+	physical := p.name(naming.RDS)
+	logs, err := p.logGroup(ctx, d, name, "/aws/rds/instance/"+physical+"/postgresql")
+	if err != nil {
+		return nil, err
+	}
+	guard := []pulumi.ResourceOption{
+		pulumi.DependsOn([]pulumi.Resource{logs}),
+		// Storage grows by itself and cannot shrink; the user and name are the
+		// instance's for ever.
+		pulumi.IgnoreChanges([]string{"allocatedStorage"}),
+	}
+	instance, err := rds.NewInstance(ctx, name+"-instance", &rds.InstanceArgs{
+		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgresMajor),
+		AutoMinorVersionUpgrade: pulumi.Bool(true), InstanceClass: pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
+		DbName: pulumi.String(d.Name), Username: pulumi.String(admin), Password: password.Result,
+		DbSubnetGroupName: group.Name, VpcSecurityGroupIds: pulumi.StringArray{firewall.ID().ToStringOutput()}, PubliclyAccessible: pulumi.Bool(false),
+		ParameterGroupName: parameters.Name,
+		StorageType:        pulumi.String("gp3"), AllocatedStorage: pulumi.Int(s.StorageGiB), MaxAllocatedStorage: pulumi.Int(s.MaxStorageGiB),
+		StorageEncrypted: pulumi.Bool(true), KmsKeyId: key.Arn,
+		BackupRetentionPeriod: pulumi.Int(s.Backup.RetentionDays), CopyTagsToSnapshot: pulumi.Bool(true), DeleteAutomatedBackups: pulumi.Bool(false),
+		// The nightly dump is at 02:17 UTC; weekly maintenance comes after both.
+		BackupWindow: pulumi.String("03:00-03:30"), MaintenanceWindow: pulumi.String("sun:04:00-sun:05:00"), ApplyImmediately: pulumi.Bool(false),
+		DeletionProtection: pulumi.Bool(p.settings.Protect), SkipFinalSnapshot: pulumi.Bool(!p.settings.Protect),
+		FinalSnapshotIdentifier:    pulumi.Sprintf("%s-final-%s", physical, suffix.Hex),
+		PerformanceInsightsEnabled: pulumi.Bool(true), PerformanceInsightsKmsKeyId: key.Arn,
+		// Seven days are free (aws.amazon.com/rds/performance-insights/pricing).
+		PerformanceInsightsRetentionPeriod: pulumi.Int(7),
+		EnabledCloudwatchLogsExports:       pulumi.ToStringArray([]string{"postgresql"}),
+		// The authority whose root certificate the pods trust.
+		CaCertIdentifier: pulumi.String("rds-ca-rsa2048-g1"),
+		Tags:             p.tags("database"),
+	}, p.child(d, append(guard, protect.Options(p.settings.Protect)...)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the database: %w", err)
+	}
+	return instance, nil
+}
+
+func parameter(name, value, method string) *rds.ParameterGroupParameterArgs {
+	return &rds.ParameterGroupParameterArgs{Name: pulumi.String(name), Value: pulumi.String(value), ApplyMethod: pulumi.String(method)}
+}

@@ -1,0 +1,88 @@
+package settings
+
+import (
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// kubernetesVersions are those that the clouds support without a surcharge, and
+// that the workload was checked for; the default is the last but one.
+var kubernetesVersions = []string{"1.35", "1.36", "1.37"}
+
+// ownedTags are the tags that a stack on a cloud must have: without them nobody
+// knows whose bill it is.
+var ownedTags = []string{"owner", "cost-centre"}
+
+var (
+	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
+	// awsRegion leaves out China and the government, which are other partitions
+	// with other endpoints.
+	awsRegion   = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]$`)
+	awsAdmin    = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+$`)
+	awsInstance = regexp.MustCompile(`^[a-z][a-z0-9-]+\.[a-z0-9]+$`)
+)
+
+func (s *Settings) onCloud() bool {
+	return s.Platform == AWS || s.Platform == Azure || s.Platform == GCP
+}
+
+// unset is a key that means nothing on the platform: a value in it is a
+// misunderstanding.
+type unset struct {
+	key   string
+	value any
+}
+
+func (u unset) check(p *Problems, rule string, args ...any) {
+	v := reflect.ValueOf(u.value)
+	empty := v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
+	p.want(empty, u.key, u.value, rule, args...)
+}
+
+// checkManagedCluster is about the network and the cluster that a stack makes.
+func (s *Settings) checkManagedCluster(p *Problems) {
+	c := s.Cluster
+	p.want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
+	for _, key := range []unset{{"cluster.context", c.Context}, {"cluster.kubeconfig", c.Kubeconfig}} {
+		key.check(p, "nothing on platform %s: the stack makes the cluster", s.Platform)
+	}
+	p.want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
+	p.want(awsAccount.MatchString(s.Account), "account", s.Account, "the 12 digits of the AWS account")
+	p.want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
+	p.want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least the role that runs pulumi up: nobody else has access")
+	for _, a := range c.Admins {
+		p.want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
+	}
+	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	for _, cidr := range c.APIAccessCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		p.want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
+	}
+	n := c.Nodes
+	p.want(awsInstance.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type such as m7i.xlarge")
+	p.want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
+	p.want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
+	network, err := netip.ParsePrefix(s.Network.CIDR)
+	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
+	p.want(private, "network.cidr", s.Network.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
+	p.want(s.Network.NATGateways == 1 || s.Network.NATGateways == 3, "network.natGateways", s.Network.NATGateways, "1, or 3 for one in every zone")
+	for _, tag := range ownedTags {
+		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+// checkManagedDatabase is about a database that the cloud runs.
+func (s *Settings) checkManagedDatabase(p *Problems) {
+	d := s.Database
+	p.want(d.Mode == "managed", "database.mode", d.Mode, "managed on platform %s", s.Platform)
+	p.want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
+	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).
+	p.want(d.StorageGiB >= 20, "database.storageGiB", d.StorageGiB, "at least 20: RDS has no smaller volume")
+	// RDS accepts a maximum from a tenth above the size on.
+	p.want(d.MaxStorageGiB*10 >= d.StorageGiB*11, "database.maxStorageGiB", d.MaxStorageGiB, "at least a tenth more than database.storageGiB")
+	p.want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
+	p.want(d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "at most 35: RDS keeps backups no longer")
+}

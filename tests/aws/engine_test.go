@@ -1,0 +1,180 @@
+package aws_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+	"github.com/mlflow-platform/mlflow-platform/tests/provider"
+)
+
+// The directories with the pulumi binary and its Go language host; make test
+// sets them.
+const (
+	cliEnv  = "MLFLOW_PLATFORM_PULUMI"
+	hostEnv = "MLFLOW_PLATFORM_LANGUAGE_GO"
+)
+
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	dir := os.Getenv(name)
+	require.NotEmpty(t, dir, "%s is not set; run: make test", name)
+	return dir
+}
+
+// fixed are inputs that make AWS' provider replace a resource (the "Forces new
+// resource" of registry.terraform.io/providers/hashicorp/aws/5.82.2/docs).
+var fixed = map[string][]string{
+	"aws:rds/instance:Instance":             {"dbName", "username", "kmsKeyId", "storageEncrypted", "engine"},
+	"aws:s3/bucketV2:BucketV2":              {"bucket"},
+	"aws:eks/cluster:Cluster":               {"name", "roleArn", "encryptionConfig"},
+	"aws:eks/nodeGroup:NodeGroup":           {"clusterName", "amiType", "capacityType", "instanceTypes", "nodeRoleArn", "subnetIds"},
+	"aws:ec2/vpc:Vpc":                       {"cidrBlock"},
+	"aws:ec2/subnet:Subnet":                 {"cidrBlock", "availabilityZone", "vpcId"},
+	"aws:rds/parameterGroup:ParameterGroup": {"name", "family", "description"},
+	"aws:eks/accessEntry:AccessEntry":       {"clusterName", "principalArn", "type"},
+}
+
+// live is a stack on the real engine.
+type live struct {
+	auto.Stack
+	fake   *provider.Fake
+	config map[string]string
+}
+
+func newLive(t *testing.T, file string) *live {
+	t.Helper()
+	root := t.TempDir()
+	require.NoError(t, os.Symlink(tool(t, cliEnv), filepath.Join(root, "bin")))
+	cli, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
+	require.NoError(t, err)
+	name := strings.TrimSuffix(strings.TrimPrefix(file, "Pulumi."), ".yaml")
+	l := &live{fake: &provider.Fake{Cloud: cloud{}, Fixed: fixed}, config: configuration(t, file)}
+	l.Stack, err = auto.NewStackInlineSource(t.Context(), "organization/mlflow-platform/"+name, settings.Project, func(ctx *pulumi.Context) error {
+		program := newProgram()
+		program.Configure(&pulumi.RunInfo{Config: l.config})
+		return program.Run(ctx)
+	},
+		auto.Project(workspace.Project{
+			Name: tokens.PackageName(settings.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
+			Backend: &workspace.ProjectBackend{URL: "file://" + t.TempDir()},
+		}),
+		auto.Pulumi(cli), auto.PulumiHome(t.TempDir()), auto.EnvVars(map[string]string{
+			"PULUMI_CONFIG_PASSPHRASE": "test", "PULUMI_DEBUG_PROVIDERS": l.fake.Serve(t, "aws"),
+			"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+		}))
+	require.NoError(t, err)
+	require.NoError(t, l.SetConfig(t.Context(), "pulumi:disable-default-providers", auto.ConfigValue{Value: `["*"]`}))
+	return l
+}
+
+func (l *live) up(t *testing.T) []string {
+	t.Helper()
+	_, err := l.Up(t.Context(), optup.SuppressProgress())
+	require.NoError(t, err)
+	return l.fake.Take()
+}
+
+// set replaces one key of the configuration.
+func (l *live) set(key, value string) { l.config[settings.Project+":"+key] = value }
+
+func TestEngine(t *testing.T) {
+	l := newLive(t, "Pulumi.prod.yaml")
+	assert.NotEmpty(t, l.up(t))
+	_, err := l.Preview(t.Context(), optpreview.ExpectNoChanges())
+	require.NoError(t, err)
+
+	exported, err := l.Export(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, string(exported.Deployment), provider.Canary, "decrypted, the secrets show")
+
+	for _, c := range []struct {
+		key, value string
+		want       []string
+	}{
+		{"mlflow", `{"tmpGiB": 30}`, []string{"update mlflow-server"}},
+		{"artifacts", `{"noncurrentDays": 60}`, []string{"update bucket-data-lifecycle", "update bucket-logs-lifecycle"}},
+		{"budget", `{"monthlyUSD": 2000, "emails": ["platform@example.com"]}`, []string{"update budget-monthly"}},
+		{"database", `{"instanceType": "db.m7g.xlarge"}`, []string{"update database-instance"}},
+		{"database", `{"instanceType": "db.m7g.xlarge", "maxConnections": 300}`, []string{"update database-parameters", "update database-alarm-connections"}},
+	} {
+		l.set(c.key, c.value)
+		assert.ElementsMatch(t, c.want, l.up(t), "%s: %s", c.key, c.value)
+	}
+
+	// What cannot change without loss is refused, and nothing was touched.
+	before := l.config[settings.Project+":network"]
+	l.set("network", `{"cidr": "10.30.0.0/16"}`)
+	_, err = l.Up(t.Context(), optup.SuppressProgress())
+	require.ErrorContains(t, err, "protect")
+	for _, call := range l.fake.Take() {
+		assert.NotContains(t, call, "delete")
+	}
+	l.set("network", before)
+	if before == "" {
+		delete(l.config, settings.Project+":network")
+	}
+	_, err = l.PreviewDestroy(t.Context())
+	require.ErrorContains(t, err, "protect")
+	assert.Empty(t, l.fake.Take())
+
+	// The twin: without protection it goes.
+	l.set("protect", "false")
+	l.up(t)
+	_, err = l.Destroy(t.Context(), optdestroy.SuppressProgress())
+	require.NoError(t, err)
+	assert.Contains(t, l.fake.Take(), "delete database-instance")
+}
+
+// TestTheRootProgramRunsIt previews the repository's own project with the real
+// CLI and language host: the program in the root hands over to AWS' own.
+func TestTheRootProgramRunsIt(t *testing.T) {
+	bin, host := tool(t, cliEnv), tool(t, hostEnv)
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	fake := &provider.Fake{Cloud: cloud{}, Fixed: fixed}
+	env := append(os.Environ(),
+		"PATH="+strings.Join([]string{bin, host, os.Getenv("PATH")}, string(os.PathListSeparator)),
+		"PULUMI_HOME="+t.TempDir(), "PULUMI_BACKEND_URL=file://"+t.TempDir(), "PULUMI_CONFIG_PASSPHRASE=",
+		"PULUMI_DEBUG_PROVIDERS="+fake.Serve(t, "aws"), "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true")
+	pulumiCommand := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "pulumi"), append([]string{"--non-interactive", "--color", "never", "--cwd", root}, args...)...)
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	// A copy of the stack's file: the checkout is not written to.
+	config := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	text, err := os.ReadFile(filepath.Join(root, "Pulumi.dev.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	for _, args := range [][]string{
+		{"stack", "init", "dev", "--no-select"},
+		{"preview", "--stack", "dev", "--config-file", config},
+	} {
+		out, err := pulumiCommand(args...)
+		require.NoError(t, err, out)
+		if args[0] == "preview" {
+			assert.Contains(t, out, "aws:eks:Cluster")
+			assert.Contains(t, out, "database connections: ")
+		}
+	}
+	// What is wrong is said once, and the CLI sees the failure.
+	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), `"111122223333"`, `"my account"`, 1)), 0o600))
+	out, err := pulumiCommand("preview", "--stack", "dev", "--config-file", config)
+	require.Error(t, err)
+	assert.Contains(t, out, `account is "my account"; want the 12 digits of the AWS account`)
+}

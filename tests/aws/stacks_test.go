@@ -1,0 +1,146 @@
+// Package aws_test checks the graph of stacks on AWS without AWS: what every
+// graph must have, and what a reviewer of an AWS account looks for.
+package aws_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/mlflow-platform/mlflow-platform/components/aws"
+	"github.com/mlflow-platform/mlflow-platform/stacks"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+	"github.com/mlflow-platform/mlflow-platform/tests/graph"
+)
+
+// account is the one of the stack files.
+const account = "111122223333"
+
+var update = flag.Bool("update", false, "rewrite the golden graphs")
+
+// files are the stack files that run on AWS.
+var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml"}
+
+// configuration is a stack file's, the way the engine hands it over.
+func configuration(t *testing.T, file string) map[string]string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", file))
+	require.NoError(t, err)
+	var stack struct {
+		Config map[string]any `json:"config"`
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &stack))
+	config := map[string]string{}
+	for key, value := range stack.Config {
+		if !strings.HasPrefix(key, settings.Project+":") {
+			continue
+		}
+		text, ok := value.(string)
+		if !ok {
+			raw, err := json.Marshal(value)
+			require.NoError(t, err)
+			text = string(raw)
+		}
+		config[key] = text
+	}
+	return config
+}
+
+func run(t *testing.T, file string) graph.Run {
+	t.Helper()
+	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+	return graph.Run{Project: settings.Project, Stack: name, Config: configuration(t, file), Cloud: cloud{}}
+}
+
+func newProgram() *stacks.Program {
+	return &stacks.Program{Platforms: stacks.Platforms{settings.AWS: aws.New}}
+}
+
+var recorded sync.Map
+
+// record is the graph of an update, made once.
+func record(t *testing.T, file string) *graph.Graph {
+	t.Helper()
+	r := run(t, file)
+	once, _ := recorded.LoadOrStore(file, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, newProgram()) }))
+	g, err := once.(func() (*graph.Graph, error))()
+	require.NoError(t, err)
+	return g
+}
+
+func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) {
+	for _, file := range files {
+		r := run(t, file)
+		r.Preview = true
+		preview, err := graph.Record(r, newProgram())
+		require.NoError(t, err)
+		assert.Empty(t, graph.DifferentKeys(preview, record(t, file)), file)
+	}
+}
+
+// property is a rule for every graph, with graphs of prod that must break it.
+type property struct {
+	name  string
+	holds func(*graph.Graph) []string
+	twins map[string]func(*graph.Graph)
+}
+
+func TestProperties(t *testing.T) {
+	for _, p := range properties() {
+		t.Run(p.name, func(t *testing.T) {
+			for _, file := range files {
+				assert.Empty(t, p.holds(record(t, file)), file)
+			}
+			require.NotEmpty(t, p.twins)
+			for name, sabotage := range p.twins {
+				broken := record(t, "Pulumi.prod.yaml").Clone()
+				sabotage(broken)
+				assert.NotEmpty(t, p.holds(broken), "the broken twin %q is not found", name)
+			}
+		})
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, file := range files {
+		got, err := record(t, file).YAML()
+		require.NoError(t, err)
+		path := filepath.Join("testdata", "golden", strings.TrimPrefix(file, "Pulumi."))
+		if *update {
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.WriteFile(path, got, 0o644))
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err, "run: go test -run TestGolden -update")
+		if where := graph.Difference(string(want), string(got)); where != "" {
+			t.Errorf("the graph changed; review it with: go test -run TestGolden -update && git diff testdata\n%s", where)
+		}
+	}
+}
+
+func TestNoSecretShows(t *testing.T) {
+	for _, file := range files {
+		g := record(t, file)
+		assert.Empty(t, graph.Leaks(g, []string{graph.Canary}), file)
+		leaking := g.Clone()
+		leaking.Set("database-instance", "masterUserSecretKmsKeyId", graph.Canary+"x")
+		assert.NotEmpty(t, graph.Leaks(leaking, []string{graph.Canary}))
+	}
+}
+
+// TestAnotherRegionNeedsItsAuthority: a region without a known authority of RDS
+// is refused before the database is registered.
+func TestAnotherRegionNeedsItsAuthority(t *testing.T) {
+	r := run(t, "Pulumi.dev.yaml")
+	r.Config[settings.Project+":region"] = "mx-central-1"
+	_, err := graph.Record(r, newProgram())
+	assert.ErrorContains(t, err, `region is "mx-central-1", whose RDS certificate authority this release does not have`)
+}
