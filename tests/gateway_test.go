@@ -128,7 +128,7 @@ func openRoutes(server map[string]any) []string {
 	return open
 }
 
-const health = "[map[path:[/health]]]"
+const health = "[map[method:[GET HEAD] path:[/health]]]"
 
 func TestGatewayConfiguration(t *testing.T) {
 	caddy(t)
@@ -174,7 +174,7 @@ func TestGatewayConfigurationTwins(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, []string{health}, openRoutes(servers(t, config)[":8443"]), "no login")
 
-	config, err = adapt(t, strings.Replace(text, "handle /health {", "handle /health* {", 1))
+	config, err = adapt(t, strings.Replace(text, "path /health\n\t}\n\thandle", "path /health*\n\t}\n\thandle", 1))
 	require.NoError(t, err)
 	assert.NotEqual(t, []string{health}, openRoutes(servers(t, config)[":8443"]), "more than the health is open")
 }

@@ -110,10 +110,16 @@ func network() []property {
 			"closed":          remove("workspace-netpol-gateway"),
 			"not served":      set("workspace-netpol-gateway", "spec.ingress[0].ports[0].port", 1),
 			"opened twice":    set("workspace-netpol-dns", "spec.ingress", []any{map[string]any{"ports": []any{map[string]any{"port": 5000}}}}),
-			"metrics for all": set("workspace-netpol-gateway", "spec.ingress[0].ports[0].port", 9180),
+			"metrics opened":  set("workspace-netpol-gateway", "spec.ingress[0].ports[0].port", 9180),
 			"every port":      set("workspace-netpol-gateway", "spec.ingress[0].ports", []any{}),
 			"out to anywhere": set("workspace-netpol-gateway", "spec.egress[0].to", []any{}),
 			"a new port":      set("mlflow-server", container+"ports[1]", map[string]any{"name": "debug", "containerPort": 6060}),
+		}},
+		{name: "metrics are open to the one namespace that scrapes", on: "production", holds: graph.WrongPorts, twins: map[string]func(*graph.Graph){
+			"everybody besides": set("workspace-netpol-gateway", "spec.ingress[9]", map[string]any{
+				"from": []any{map[string]any{"ipBlock": map[string]any{"cidr": "0.0.0.0/0"}}}, "ports": []any{map[string]any{"port": 9180}}}),
+			"every namespace": set("workspace-netpol-postgresql", "spec.ingress[9]", map[string]any{
+				"from": []any{map[string]any{"namespaceSelector": map[string]any{}}}, "ports": []any{map[string]any{"port": 9187}}}),
 		}},
 		{name: "nothing bypasses the gateway", holds: graph.Bypasses, twins: map[string]func(*graph.Graph){
 			"load balancer":     set("mlflow-service", "spec.type", "LoadBalancer"),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,7 @@ func TestNoSecretShows(t *testing.T) {
 func holders(g *graph.Graph, secret string) []string {
 	var all []string
 	for _, o := range g.Objects() {
-		if o.GetKind() != "Secret" && strings.Contains(fmt.Sprint(o.Unstructured.Object), "name:"+secret) {
+		if o.GetKind() != "Secret" && regexp.MustCompile(`(?i)name:`+secret+`\b[^-]`).MatchString(fmt.Sprint(o.Unstructured.Object)) {
 			all = append(all, o.GetName())
 		}
 	}
@@ -117,6 +118,9 @@ func TestTheServerCannotReachTheDumps(t *testing.T) {
 	broken := g.Clone()
 	broken.Set("mlflow-server", container+"env[0].valueFrom.secretKeyRef.name", "object-store-admin-credentials")
 	assert.Contains(t, holders(broken, "object-store-admin-credentials"), "mlflow", "the server with the jobs' credentials is found")
+	broken = g.Clone()
+	broken.Set("mlflow-server", "spec.template.spec.volumes[0]", map[string]any{"name": "x", "secret": map[string]any{"secretName": "object-store-admin-credentials"}})
+	assert.Contains(t, holders(broken, "object-store-admin-credentials"), "mlflow", "and as a volume")
 	assert.Contains(t, holders(find(t, "gateway-api").update(t), "object-store-credentials"), "database-backup", "without them everybody shares")
 }
 

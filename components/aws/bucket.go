@@ -28,7 +28,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	if err != nil {
 		return nil, err
 	}
-	p.made.key = keyOutputs{arn: key.Arn, id: key.KeyId}
+	p.made.bucketKey = key.Arn
 	logs, err := p.privateBucket(ctx, b, name+"-logs", p.bucketName("logs"), "AES256", nil, p.logDelivery())
 	if err != nil {
 		return nil, err
@@ -45,7 +45,6 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	if err := p.lifecycle(ctx, b, name, data, logs); err != nil {
 		return nil, err
 	}
-	p.made.bucketArn = data.arn
 	b.ArtifactRoot = pulumi.Sprintf("s3://%s/artifacts", data.id)
 	b.BackupRoot = pulumi.Sprintf("s3://%s/backups", data.id)
 	b.Ready = data.ready
@@ -54,7 +53,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 
 // bucket is a bucket that nobody else can read.
 type bucket struct {
-	id, arn    pulumi.StringOutput
+	id         pulumi.StringOutput
 	versioning *s3.BucketVersioningV2
 	ready      []pulumi.Resource
 }
@@ -72,7 +71,7 @@ func (p *Platform) privateBucket(ctx *pulumi.Context, parent pulumi.Resource, na
 	if err != nil {
 		return fail("creation", err)
 	}
-	b := &bucket{id: made.ID().ToStringOutput(), arn: made.Arn, ready: []pulumi.Resource{made}}
+	b := &bucket{id: made.ID().ToStringOutput(), ready: []pulumi.Resource{made}}
 	public, err := s3.NewBucketPublicAccessBlock(ctx, name+"-public-access", &s3.BucketPublicAccessBlockArgs{
 		Bucket: made.ID(), BlockPublicAcls: pulumi.Bool(true), BlockPublicPolicy: pulumi.Bool(true),
 		IgnorePublicAcls: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
-	"github.com/mlflow-platform/mlflow-platform/components/protect"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // StorageClass is the default class of the cluster: EKS has none since 1.30.
@@ -91,7 +91,9 @@ func (p *Platform) eks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 			Provider:  &eks.ClusterEncryptionConfigProviderArgs{KeyArn: key.Arn},
 			Resources: pulumi.ToStringArray([]string{"secrets"}),
 		},
-		EnabledClusterLogTypes: pulumi.ToStringArray([]string{"api", "audit", "authenticator"}),
+		// The add-ons below are the only ones; a later change makes a new cluster.
+		BootstrapSelfManagedAddons: pulumi.Bool(false),
+		EnabledClusterLogTypes:     pulumi.ToStringArray([]string{"api", "audit", "authenticator"}),
 		// Extended support costs six times as much, from the day on which standard
 		// support ends (aws.amazon.com/eks/pricing).
 		UpgradePolicy: &eks.ClusterUpgradePolicyArgs{SupportType: pulumi.String("STANDARD")},
@@ -270,10 +272,7 @@ func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Clust
 			Id: template.ID(), Version: pulumi.Sprintf("%d", template.LatestVersion),
 		},
 		Tags: p.tags("nodes"),
-	}, p.child(c,
-		pulumi.DependsOn(append(append(ready, after...), p.made.network...)),
-		// An autoscaler that somebody installs owns the number.
-		pulumi.IgnoreChanges([]string{"scalingConfig.desiredSize"}))...)
+	}, p.child(c, pulumi.DependsOn(append(append(ready, after...), p.made.network...)))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the nodes: %w", err)
 	}
@@ -319,18 +318,19 @@ func (p *Platform) storageClass(ctx *pulumi.Context, name string, c *platform.Cl
 			Name: pulumi.String(StorageClass), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String("true")},
 		},
 		Provisioner: pulumi.String("ebs.csi.aws.com"), VolumeBindingMode: pulumi.String("WaitForFirstConsumer"),
-		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(reclaim(p.settings.Protect)),
+		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.reclaim()),
 		Parameters: pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")},
-	}, component.Options(c, append([]pulumi.ResourceOption{pulumi.Provider(c.Provider)}, protect.Options(false)...)...)...)
+	}, component.Options(c, pulumi.Provider(c.Provider))...)
 	if err != nil {
 		return fmt.Errorf("creating the storage class: %w", err)
 	}
 	return nil
 }
 
-// reclaim keeps the disks of a guarded stack when their claims go.
-func reclaim(guard bool) string {
-	if guard {
+// reclaim keeps the disks in production when their claims go. It does not follow
+// protect: Kubernetes refuses to change the policy of a class.
+func (p *Platform) reclaim() string {
+	if p.settings.Profile == settings.Production {
 		return "Retain"
 	}
 	return "Delete"

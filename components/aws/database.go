@@ -17,6 +17,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/postgres"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // postgresMajor is the major version of the local and in-cluster images; RDS
@@ -127,12 +128,9 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 	if err != nil {
 		return nil, err
 	}
-	guard := []pulumi.ResourceOption{
-		pulumi.DependsOn([]pulumi.Resource{logs}),
-		// Storage grows by itself and cannot shrink; the user and name are the
-		// instance's for ever.
-		pulumi.IgnoreChanges([]string{"allocatedStorage"}),
-	}
+	// Only dev goes without a trace: production is deleted after protect was turned
+	// off, and then the last snapshot is what is left.
+	throwaway := p.settings.Profile == settings.Dev
 	instance, err := rds.NewInstance(ctx, name+"-instance", &rds.InstanceArgs{
 		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgresMajor),
 		AutoMinorVersionUpgrade: pulumi.Bool(true), InstanceClass: pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
@@ -141,10 +139,10 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		ParameterGroupName: parameters.Name,
 		StorageType:        pulumi.String("gp3"), AllocatedStorage: pulumi.Int(s.StorageGiB), MaxAllocatedStorage: pulumi.Int(s.MaxStorageGiB),
 		StorageEncrypted: pulumi.Bool(true), KmsKeyId: key.Arn,
-		BackupRetentionPeriod: pulumi.Int(s.Backup.RetentionDays), CopyTagsToSnapshot: pulumi.Bool(true), DeleteAutomatedBackups: pulumi.Bool(false),
+		BackupRetentionPeriod: pulumi.Int(s.Backup.RetentionDays), CopyTagsToSnapshot: pulumi.Bool(true), DeleteAutomatedBackups: pulumi.Bool(throwaway),
 		// The nightly dump is at 02:17 UTC; weekly maintenance comes after both.
 		BackupWindow: pulumi.String("03:00-03:30"), MaintenanceWindow: pulumi.String("sun:04:00-sun:05:00"), ApplyImmediately: pulumi.Bool(false),
-		DeletionProtection: pulumi.Bool(p.settings.Protect), SkipFinalSnapshot: pulumi.Bool(!p.settings.Protect),
+		DeletionProtection: pulumi.Bool(p.settings.Protect), SkipFinalSnapshot: pulumi.Bool(throwaway),
 		FinalSnapshotIdentifier:    pulumi.Sprintf("%s-final-%s", physical, suffix.Hex),
 		PerformanceInsightsEnabled: pulumi.Bool(true), PerformanceInsightsKmsKeyId: key.Arn,
 		// Seven days are free (aws.amazon.com/rds/performance-insights/pricing).
@@ -153,7 +151,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		// The authority whose root certificate the pods trust.
 		CaCertIdentifier: pulumi.String("rds-ca-rsa2048-g1"),
 		Tags:             p.tags("database"),
-	}, p.child(d, append(guard, protect.Options(p.settings.Protect)...)...)...)
+	}, p.child(d, append(protect.Options(p.settings.Protect), pulumi.DependsOn([]pulumi.Resource{logs}))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the database: %w", err)
 	}

@@ -61,7 +61,7 @@ func (p *Platform) prefixAccess(prefix string) []statement {
 			Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
 		},
 		{
-			Sid: "Key", Effect: "Allow", Action: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resource: p.made.key.arn,
+			Sid: "Key", Effect: "Allow", Action: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resource: p.made.bucketKey,
 			Condition: map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + p.settings.Region + ".amazonaws.com"}},
 		},
 	}

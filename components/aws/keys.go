@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
-	"github.com/mlflow-platform/mlflow-platform/components/protect"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // key makes a KMS key that rotates every year, with an alias. What it encrypts
@@ -24,7 +24,9 @@ func (p *Platform) key(ctx *pulumi.Context, parent pulumi.Resource, name, purpos
 		Description:       pulumi.String(fmt.Sprintf("mlflow-platform %s: %s", p.settings.Stack, purpose)),
 		EnableKeyRotation: pulumi.Bool(true), DeletionWindowInDays: pulumi.Int(30),
 		Policy: document(append([]statement{account}, more...)...), Tags: p.tags(purpose),
-	}, p.child(parent, protect.Options(p.settings.Protect)...)...)
+	}, p.child(parent, pulumi.Protect(p.settings.Protect),
+		// Without protection too: snapshots and backups that outlive the stack need it.
+		pulumi.RetainOnDelete(p.settings.Protect || p.settings.Profile == settings.Production))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the %s key: %w", purpose, err)
 	}
@@ -37,21 +39,12 @@ func (p *Platform) key(ctx *pulumi.Context, parent pulumi.Resource, name, purpos
 	return key, nil
 }
 
-// usableBy lets a service use the key for resources of this account.
+// usableBy lets a service send what is encrypted with the key
+// (docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
 func (p *Platform) usableBy(sid, service string) statement {
 	return statement{
 		Sid: sid, Effect: "Allow", Principal: map[string]any{"Service": service}, Resource: "*",
-		Action:    []string{"kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"},
+		Action:    []string{"kms:Decrypt", "kms:GenerateDataKey*"},
 		Condition: map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
-	}
-}
-
-// logsUse lets CloudWatch Logs use the key for log groups of this account
-// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
-func (p *Platform) logsUse() statement {
-	return statement{
-		Sid: "Logs", Effect: "Allow", Principal: map[string]any{"Service": "logs." + p.settings.Region + ".amazonaws.com"}, Resource: "*",
-		Action:    []string{"kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"},
-		Condition: map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:logs:arn": p.arn("logs", "log-group:*")}},
 	}
 }

@@ -24,18 +24,12 @@ var podIdentity = netpol.Endpoint{CIDRs: []string{"169.254.170.23/32"}, Port: 80
 type made struct {
 	vpc               *ec2.Vpc
 	private, database pulumi.StringArray
-	databaseCIDRs     []string
 	network           []pulumi.Resource
 	nodeSecurityGroup pulumi.StringOutput
 	cluster           pulumi.StringOutput
 	identities        []pulumi.Resource
-	key               keyOutputs
-	topic             pulumi.StringOutput
-	bucketArn         pulumi.StringOutput
+	bucketKey         pulumi.StringOutput
 }
-
-// keyOutputs are what others need of a key.
-type keyOutputs struct{ arn, id pulumi.StringOutput }
 
 // subnets cuts the VPC: three public /26 for load balancers and NAT gateways,
 // three /26 for the database, three private ones for nodes and pods with a
@@ -76,9 +70,11 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 	}
 	provider := pulumi.Provider(p.provider)
 	available, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
-		State: pulumi.StringRef("available"),
-		// Local zones take neither EKS nor RDS.
-		Filters: []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
+		// Local zones take neither EKS nor RDS, and in these zones EKS has no room for
+		// control planes (docs.aws.amazon.com/eks/latest/userguide/network-reqs.html).
+		// Impaired zones stay in the list: a subnet does not move because of an outage.
+		Filters:        []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
+		ExcludeZoneIds: []string{"use1-az3", "usw1-az2", "cac1-az3"},
 	}, provider)
 	if err != nil {
 		return nil, fmt.Errorf("listing the zones of %s: %w", p.settings.Region, err)
@@ -95,7 +91,6 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 	if p.settings.Database.Mode == "managed" {
 		n.Database = []netpol.Endpoint{{CIDRs: texts(cut.database), Port: netpol.PostgreSQL.Number}}
 	}
-	p.made.databaseCIDRs = texts(cut.database)
 	if err := p.vpc(ctx, name, n, cidr); err != nil {
 		return nil, err
 	}
@@ -197,7 +192,9 @@ func (p *Platform) subnet(ctx *pulumi.Context, name string, n *platform.Network,
 	s, err := ec2.NewSubnet(ctx, logical, &ec2.SubnetArgs{
 		VpcId: p.made.vpc.ID(), CidrBlock: pulumi.String(cidr.String()), AvailabilityZone: pulumi.String(zone),
 		MapPublicIpOnLaunch: pulumi.Bool(false), Tags: tags,
-	}, p.child(n, protect.Options(p.settings.Protect)...)...)
+	}, p.child(n, append(protect.Options(p.settings.Protect),
+		// A zone that AWS adds would move the names of the others by one.
+		pulumi.IgnoreChanges([]string{"availabilityZone"}))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the %s subnet of %s: %w", role, zone, err)
 	}
@@ -247,6 +244,8 @@ func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.N
 				Resource: []string{
 					fmt.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", partition, p.settings.Region),
 					fmt.Sprintf("arn:%s:s3:::al2023-repos-%s-de612dc2/*", partition, p.settings.Region),
+					// registry.k8s.io sends nodes in AWS here.
+					fmt.Sprintf("arn:%s:s3:::prod-registry-k8s-io-%s/*", partition, p.settings.Region),
 				},
 			},
 		),

@@ -85,7 +85,7 @@ func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, met
 			ExternalTrafficPolicy:    pulumi.String(policy),
 			LoadBalancerSourceRanges: pulumi.ToStringArray(args.SourceCIDRs),
 			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
-				Name: pulumi.String(netpol.GatewayHTTPS.Name), Port: pulumi.Int(443), TargetPort: pulumi.String(netpol.GatewayHTTPS.Name),
+				Name: pulumi.String(netpol.GatewayHTTPS.Name), Port: pulumi.Int(443), TargetPort: netpol.GatewayHTTPS.Target(),
 			}},
 		},
 	}, own...)

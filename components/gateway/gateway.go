@@ -165,7 +165,7 @@ func (b *builder) metadata(name string) *metav1.ObjectMetaArgs {
 }
 
 func servicePort(p netpol.Port, port int) *corev1.ServicePortArgs {
-	return &corev1.ServicePortArgs{Name: pulumi.String(p.Name), Port: pulumi.Int(port), TargetPort: pulumi.String(p.Name)}
+	return &corev1.ServicePortArgs{Name: pulumi.String(p.Name), Port: pulumi.Int(port), TargetPort: p.Target()}
 }
 
 func (b *builder) deployment(image string, annotations pulumi.StringMap, after []pulumi.Resource) (*appsv1.Deployment, error) {

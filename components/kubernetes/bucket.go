@@ -65,7 +65,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, args platform.Bucket
 		}
 	}
 	b.Checksum = pod.ChecksumOutput(accessKeyID, secretAccessKey, ca)
-	setup, err := p.setup(ctx, name, args.Scope, b, component.Options(b, provider, pulumi.DependsOn(append(after, secret, admin)),
+	setup, err := p.setup(ctx, name, args.Scope, b, component.Options(b, provider, pulumi.DependsOn(pod.Join(after, []pulumi.Resource{secret, admin})),
 		// Jobs are immutable and this one is idempotent: a changed bucket
 		// configuration runs a new one.
 		pulumi.DeleteBeforeReplace(true)))

@@ -24,7 +24,7 @@ func (b *builder) service(after pulumi.Resource) (*corev1.Service, error) {
 			Selector: pulumi.ToStringMap(netpol.MLflow.Labels()),
 			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
 				Name: pulumi.String(netpol.MLflowHTTP.Name), Port: pulumi.Int(netpol.MLflowHTTP.Number),
-				TargetPort: pulumi.String(netpol.MLflowHTTP.Name), AppProtocol: pulumi.String("http"),
+				TargetPort: netpol.MLflowHTTP.Target(), AppProtocol: pulumi.String("http"),
 			}},
 		},
 	}, b.child(pulumi.DependsOn([]pulumi.Resource{after}))...)

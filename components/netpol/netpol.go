@@ -44,7 +44,7 @@ func New(ctx *pulumi.Context, name string, namespace pulumi.StringInput, edges [
 		}); err != nil {
 		return nil, err
 	}
-	if err := p.add(ctx, name+"-dns", "dns", namespace, "names resolve, through the cluster's DNS only",
+	if err := p.add(ctx, name+"-dns", "dns", namespace, "names resolve, through the cluster's DNS and the resolvers of cluster.dnsCIDRs",
 		&networkingv1.NetworkPolicySpecArgs{
 			PodSelector: &metav1.LabelSelectorArgs{},
 			PolicyTypes: pulumi.ToStringArray([]string{"Egress"}),
@@ -184,6 +184,11 @@ func ports(all []Port) networkingv1.NetworkPolicyPortArray {
 func labels(m map[string]string) *metav1.LabelSelectorArgs {
 	return &metav1.LabelSelectorArgs{MatchLabels: pulumi.ToStringMap(m)}
 }
+
+// Target is the port for a Service. It is the number: where a network plugin
+// enforces policies on the Service's address, as AWS' does, it has to find the
+// Service's port by the policy's number, and a name in between can get lost.
+func (p Port) Target() pulumi.Int { return pulumi.Int(p.Number) }
 
 // ContainerPorts declares the workload's ports on a container.
 func ContainerPorts(all ...Port) corev1.ContainerPortArray {

@@ -98,7 +98,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		Spec: &corev1.ServiceSpecArgs{
 			Selector: pulumi.ToStringMap(netpol.ObjectStore.Labels()),
 			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
-				Name: pulumi.String(netpol.S3.Name), Port: pulumi.Int(netpol.S3.Number), TargetPort: pulumi.String(netpol.S3.Name),
+				Name: pulumi.String(netpol.S3.Name), Port: pulumi.Int(netpol.S3.Number), TargetPort: netpol.S3.Target(),
 			}},
 		},
 	}, component.Options(s, pulumi.DependsOn([]pulumi.Resource{set}))...)

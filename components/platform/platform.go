@@ -134,8 +134,8 @@ type IdentityArgs struct {
 	Bucket  *Bucket
 	// ServiceAccount is the name of the account whose pods get the identity.
 	ServiceAccount string
-	// Prefix of Bucket below which the identity reads, writes and deletes; elsewhere
-	// it can do nothing.
+	// Prefix of Bucket below which the identity reads, writes and deletes. Platforms
+	// with roles allow nothing else; with static credentials it is up to the store.
 	Prefix string
 	// Admin is true for the platform's own jobs. A platform with static
 	// credentials gives them others than the server's.

@@ -68,10 +68,15 @@ var secrets = []invalid{
 	{name: "missing S3 credentials", base: production, drop: []string{"s3AccessKeyId", "s3SecretAccessKey"}, want: []string{
 		"s3AccessKeyId is required with artifacts.store s3; set it with: pulumi config set --secret s3AccessKeyId",
 		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
-	{name: "half of the admin credentials", base: production, changes: config{"s3AdminAccessKeyId": "an id"}, want: []string{
+	{name: "half of the admin credentials", base: production, changes: config{"s3AdminAccessKeyId": "another id"}, want: []string{
 		"s3AdminSecretAccessKey is required with s3AdminAccessKeyId; set it with: pulumi config set --secret s3AdminSecretAccessKey"}},
 	{name: "the other half", base: production, changes: config{"s3AdminSecretAccessKey": "a key"}, want: []string{
 		"s3AdminAccessKeyId is required with s3AdminSecretAccessKey; set it with: pulumi config set --secret s3AdminAccessKeyId"}},
+	{name: "the server's key for an admin's", base: production, changes: config{"s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key"}, want: []string{
+		"s3AdminAccessKeyId is [secret]; want another key than s3AccessKeyId: with the server's everybody who may log in can read the dumps"}},
+	{name: "admin credentials for a store with one user", changes: config{"s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key"}, want: []string{
+		"s3AdminAccessKeyId is [secret]; want nothing with artifacts.store inCluster: that store has one user",
+		"s3AdminSecretAccessKey is [secret]; want nothing with artifacts.store inCluster: that store has one user"}},
 	{name: "password hashes that are no object", changes: config{"authPasswordHashes": "admin:$2y$10$abc"}, want: []string{
 		`authPasswordHashes is not a JSON object of strings; want {"user": "$2y$10$..."}`}},
 	{name: "password instead of a hash", changes: config{"authPasswordHashes": `{"admin": "hunter2"}`}, want: []string{
@@ -106,6 +111,8 @@ var place = []invalid{
 		`cluster.apiServerCIDRs is "10.0.0.1"; want an address range such as 10.0.0.0/16`}},
 	{name: "resolver for a range", changes: config{"cluster": `{"context": "c", "dnsCIDRs": ["169.254.20.10"]}`}, want: []string{
 		`cluster.dnsCIDRs is "169.254.20.10"; want an address range such as 10.0.0.0/16`}},
+	{name: "everybody for a resolver", changes: config{"cluster": `{"context": "c", "dnsCIDRs": ["0.0.0.0/0"]}`}, want: []string{
+		`cluster.dnsCIDRs is "0.0.0.0/0"; want the addresses of resolvers, not the whole internet`}},
 	{name: "no port of the API server", changes: config{"cluster": `{"context": "c", "apiServerPorts": []}`}, want: []string{
 		"cluster.apiServerPorts is []; want at least one"}},
 	{name: "no such port", changes: config{"cluster": `{"context": "c", "apiServerPorts": [443, 65536]}`}, want: []string{
@@ -387,10 +394,11 @@ func TestPasswordHashes(t *testing.T) {
 }
 
 func TestCertificates(t *testing.T) {
-	year := time.Now().AddDate(1, 0, 0)
-	cert, key := certificate(t, "mlflow.example.com", year)
-	_, otherKey := certificate(t, "mlflow.example.com", year)
-	ended, endedKey := certificate(t, "mlflow.example.com", time.Date(2025, 2, 3, 4, 5, 6, 0, time.UTC))
+	past, year := time.Date(2025, 2, 3, 4, 5, 6, 0, time.UTC), time.Now().AddDate(1, 0, 0)
+	cert, key := certificate(t, "mlflow.example.com", past, year)
+	_, otherKey := certificate(t, "mlflow.example.com", past, year)
+	ended, endedKey := certificate(t, "mlflow.example.com", past.AddDate(-1, 0, 0), past)
+	early, earlyKey := certificate(t, "mlflow.example.com", year, year.AddDate(1, 0, 0))
 	with := func(host, cert, key string) config {
 		return valid().with(config{"tlsPrivateKey": key, "exposure": object(t, map[string]any{
 			"host": host, "tls": map[string]any{"source": "config", "certificate": cert},
@@ -400,7 +408,7 @@ func TestCertificates(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, strings.Join(s.Warnings(), "\n"), "certificate")
 	soon := time.Now().AddDate(0, 0, 20)
-	ending, endingKey := certificate(t, "mlflow.example.com", soon)
+	ending, endingKey := certificate(t, "mlflow.example.com", past, soon)
 	s, err = load(with("mlflow.example.com", ending, endingKey))
 	require.NoError(t, err)
 	assert.Contains(t, s.Warnings(), "exposure.tls.certificate ends on "+soon.UTC().Format(time.DateOnly)+": replace it before")
@@ -412,6 +420,8 @@ func TestCertificates(t *testing.T) {
 			`exposure.tls.certificate is "for mlflow.example.com"; want one for other.example.com`},
 		"one that ended": {with("mlflow.example.com", ended, endedKey),
 			`exposure.tls.certificate is "ended on 2025-02-03"; want one that is valid`},
+		"one that has not started": {with("mlflow.example.com", early, earlyKey),
+			`exposure.tls.certificate is "starting on ` + year.UTC().Format(time.DateOnly) + `"; want one that is valid`},
 		"another key": {with("mlflow.example.com", cert, otherKey),
 			"tlsPrivateKey is [secret]; want the key of exposure.tls.certificate"},
 		"a key for a certificate": {with("mlflow.example.com", key, key),

@@ -77,7 +77,7 @@ type Settings struct {
 	// not in it get a generated password, readable from the output passwords.
 	AuthPasswordHashes Secret `json:"authPasswordHashes"`
 	// S3AccessKeyID and S3SecretAccessKey are the tracking server's credentials of
-	// an existing S3 endpoint (secrets); required with artifacts.endpoint. The
+	// an existing S3 endpoint (secrets); required with artifacts.store s3. The
 	// server needs to list, read, write and delete below artifacts/ only.
 	S3AccessKeyID     Secret `json:"s3AccessKeyId"`
 	S3SecretAccessKey Secret `json:"s3SecretAccessKey"`
@@ -407,8 +407,8 @@ func (s *Settings) Warnings() []string {
 	if s.Artifacts.Store == "s3" && s.S3AdminAccessKeyID == "" {
 		w = append(w, "s3AdminAccessKeyId is not set: everybody who may log in can read the database dumps in the bucket")
 	}
-	if end, ok := s.certificateEnd(); ok && time.Until(end) < renewalDays*24*time.Hour {
-		w = append(w, fmt.Sprintf("exposure.tls.certificate ends on %s: replace it before", end.UTC().Format(time.DateOnly)))
+	if leaf, _ := s.leaf(); leaf != nil && time.Until(leaf.NotAfter) < renewalDays*24*time.Hour {
+		w = append(w, fmt.Sprintf("exposure.tls.certificate ends on %s: replace it before", leaf.NotAfter.UTC().Format(time.DateOnly)))
 	}
 	if s.MLflow.Retention.Enabled && s.MLflow.Retention.DryRun {
 		w = append(w, "mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false")

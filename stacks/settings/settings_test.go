@@ -171,7 +171,7 @@ func TestWarnings(t *testing.T) {
 	}, s.Warnings())
 
 	s, err = load(production().with(config{
-		"protect": "false", "s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key",
+		"protect": "false", "s3AdminAccessKeyId": "another id", "s3AdminSecretAccessKey": "another key",
 		"cluster": `{"context": "c", "apiServerCIDRs": ["192.0.2.1/32"]}`,
 		"mlflow":  `{"retention": {"dryRun": false}}`,
 	}))
@@ -293,12 +293,12 @@ func hash(t *testing.T, cost int) string {
 }
 
 // certificate makes a self-signed certificate for a name.
-func certificate(t *testing.T, host string, end time.Time) (cert, key string) {
+func certificate(t *testing.T, host string, start, end time.Time) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	der, err := x509.CreateCertificate(rand.Reader,
-		&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotAfter: end},
+		&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: start, NotAfter: end},
 		&x509.Certificate{SerialNumber: big.NewInt(1)}, private.Public(), private)
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)

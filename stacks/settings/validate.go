@@ -101,6 +101,10 @@ func (s *Settings) checkCluster(p *Problems) {
 	}
 	checkCIDRs(p, "cluster.apiServerCIDRs", c.APIServerCIDRs)
 	checkCIDRs(p, "cluster.dnsCIDRs", c.DNSCIDRs)
+	for _, cidr := range c.DNSCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		p.want(err != nil || prefix.Bits() > 0, "cluster.dnsCIDRs", cidr, "the addresses of resolvers, not the whole internet")
+	}
 	p.want(len(c.APIServerPorts) > 0, "cluster.apiServerPorts", c.APIServerPorts, "at least one")
 	for _, port := range c.APIServerPorts {
 		p.want(port >= 1 && port <= 65535, "cluster.apiServerPorts", port, "1 to 65535")
@@ -160,6 +164,8 @@ func (s *Settings) checkArtifacts(p *Problems) {
 		p.want(s.Profile == Dev, "artifacts.store", a.Store, "s3 in profile production: the in-cluster store has one copy of the data")
 		p.want(a.Endpoint == "", "artifacts.endpoint", a.Endpoint, "nothing with store inCluster")
 		p.want(a.StorageGiB >= 1, "artifacts.storageGiB", a.StorageGiB, "at least 1")
+		p.want(s.S3AdminAccessKeyID == "", "s3AdminAccessKeyId", s.S3AdminAccessKeyID, "nothing with artifacts.store inCluster: that store has one user")
+		p.want(s.S3AdminSecretAccessKey == "", "s3AdminSecretAccessKey", s.S3AdminSecretAccessKey, "nothing with artifacts.store inCluster: that store has one user")
 		p.want(a.TransitionDays == 0, "artifacts.transitionDays", a.TransitionDays, "0 with store inCluster: it has one storage class")
 	case "s3":
 		u, err := url.Parse(a.Endpoint)
@@ -171,6 +177,8 @@ func (s *Settings) checkArtifacts(p *Problems) {
 		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
 		p.requiredSecret((s.S3AdminAccessKeyID == "") || s.S3AdminSecretAccessKey != "", "s3AdminSecretAccessKey", "with s3AdminAccessKeyId")
 		p.requiredSecret((s.S3AdminSecretAccessKey == "") || s.S3AdminAccessKeyID != "", "s3AdminAccessKeyId", "with s3AdminSecretAccessKey")
+		p.want(s.S3AdminAccessKeyID == "" || s.S3AdminAccessKeyID != s.S3AccessKeyID, "s3AdminAccessKeyId", s.S3AdminAccessKeyID,
+			"another key than s3AccessKeyId: with the server's everybody who may log in can read the dumps")
 	case "managed":
 		p.want(s.onCloud(), "artifacts.store", a.Store, "inCluster or s3 on platform kubernetes")
 	default:
@@ -295,37 +303,34 @@ var dnsName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-
 // (letsencrypt.org/docs/faq).
 const renewalDays = 30
 
-// certificateEnd is when exposure.tls.certificate ends, if there is one.
-func (s *Settings) certificateEnd() (time.Time, bool) {
+// leaf is the first certificate of exposure.tls.certificate, or what is wrong
+// with it.
+func (s *Settings) leaf() (leaf *x509.Certificate, problem string) {
 	block, _ := pem.Decode([]byte(s.Exposure.TLS.Certificate))
 	if block == nil {
-		return time.Time{}, false
+		return nil, "not PEM"
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return time.Time{}, false
+		return nil, "not a certificate"
 	}
-	return leaf.NotAfter, true
+	return leaf, ""
 }
 
 func (s *Settings) checkCertificate(p *Problems) {
-	certificate := s.Exposure.TLS.Certificate
-	block, _ := pem.Decode([]byte(certificate))
-	if block == nil {
-		p.want(false, "exposure.tls.certificate", "not PEM", "a PEM certificate chain")
+	leaf, problem := s.leaf()
+	if problem != "" {
+		p.want(false, "exposure.tls.certificate", problem, "a PEM certificate chain")
 		return
 	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		p.want(false, "exposure.tls.certificate", "not a certificate", "a PEM certificate chain")
-		return
-	}
-	p.want(time.Now().Before(leaf.NotAfter), "exposure.tls.certificate", "ended on "+leaf.NotAfter.UTC().Format(time.DateOnly), "one that is valid")
+	now := time.Now()
+	p.want(now.Before(leaf.NotAfter), "exposure.tls.certificate", "ended on "+leaf.NotAfter.UTC().Format(time.DateOnly), "one that is valid")
+	p.want(now.After(leaf.NotBefore), "exposure.tls.certificate", "starting on "+leaf.NotBefore.UTC().Format(time.DateOnly), "one that is valid")
 	if s.Exposure.Host != "" {
 		p.want(leaf.VerifyHostname(s.Exposure.Host) == nil, "exposure.tls.certificate", "for "+strings.Join(leaf.DNSNames, ", "), "one for %s", s.Exposure.Host)
 	}
 	if s.TLSPrivateKey != "" {
-		_, err := tls.X509KeyPair([]byte(certificate), []byte(s.TLSPrivateKey))
+		_, err := tls.X509KeyPair([]byte(s.Exposure.TLS.Certificate), []byte(s.TLSPrivateKey))
 		p.want(err == nil, "tlsPrivateKey", s.TLSPrivateKey, "the key of exposure.tls.certificate")
 	}
 }

@@ -45,8 +45,12 @@ func existingCluster(t *testing.T, p *platform) {
 	require.NoError(t, up.err, tail(up.all()))
 	assert.Contains(t, up.stderr, "using the existing cluster")
 	assert.Contains(t, up.stdout, "port-forward service/gateway "+existingPort+":443")
-	for _, image := range strings.Fields(p.kube(t, "get", "pods", "--output", "jsonpath={.items[*].spec.containers[*].image}")) {
-		assert.NotContains(t, image, "localhost/")
+	for _, ns := range []string{namespace, "cnpg-system"} {
+		found := strings.Fields(p.kube(t, "get", "pods", "--namespace", ns, "--output", "jsonpath={.items[*].spec.containers[*].image} {.items[*].spec.initContainers[*].image}"))
+		require.NotEmpty(t, found, ns)
+		for _, image := range found {
+			assert.NotContains(t, image, "localhost/", ns)
+		}
 	}
 
 	forward := bare(filepath.Join(p.kubeBin, "kube"), "kubectl", "--kubeconfig", kubeconfig, "--context", "theirs",
@@ -66,6 +70,9 @@ func existingCluster(t *testing.T, p *platform) {
 	down := p.run(t, bare(tool, append([]string{"down"}, flags...)...))
 	require.NoError(t, down.err, tail(down.all()))
 	assert.Equal(t, before, p.theirs(t), "what was there before is there as it was")
+	// The twin: a change of one of them would show.
+	p.kube(t, "annotate", "configmap", "theirs", "--namespace", "bystander", "touched=yes")
+	assert.NotEqual(t, before, p.theirs(t))
 	assert.NotContains(t, p.kube(t, "get", "namespaces", "--output", "name"), "namespace/"+namespace)
 }
 
@@ -80,19 +87,27 @@ func (p *platform) nameUpstream(t *testing.T) {
 	require.NotEmpty(t, table)
 	for _, image := range table {
 		p.must(t, p.command(t, filepath.Join(p.bin, "localcluster"), "exec", "--name", clusterName,
-			"ctr", "images", "tag", image.Local, image.Upstream))
+			"ctr", "images", "tag", "--force", image.Local, image.Upstream))
 	}
 }
 
-// theirs are the objects outside of the stack, with their generations.
+// theirs are the objects outside of the stack, with what changes when somebody
+// writes to them. The definitions of the operator stay on purpose.
 func (p *platform) theirs(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, ns := range []string{"default", "kube-system", "bystander"} {
-		found := p.kube(t, "get", "deployments,daemonsets,services,configmaps,secrets,networkpolicies,serviceaccounts",
-			"--namespace", ns, "--output", `jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.generation}{"\n"}{end}`)
-		all = append(all, strings.Split(strings.TrimSpace(found), "\n")...)
+	list := func(kinds, columns string, more ...string) {
+		found := strings.TrimSpace(p.kube(t, append([]string{"get", kinds, "--output", `jsonpath={range .items[*]}` + columns + `{"\n"}{end}`}, more...)...))
+		require.NotEmpty(t, found, kinds)
+		all = append(all, strings.Split(found, "\n")...)
 	}
+	const name = `{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} `
+	for _, ns := range []string{"default", "kube-system", "bystander"} {
+		list("configmaps,serviceaccounts", name+`{.metadata.resourceVersion}`, "--namespace", ns)
+	}
+	// Their status changes all the time, what was asked for does not.
+	list("deployments,services", name+`{.metadata.generation}{.spec.ports}`, "--namespace", "kube-system")
+	list("namespaces,storageclasses,nodes,clusterroles,clusterrolebindings", name)
 	slices.Sort(all)
-	return append(all, strings.Fields(p.kube(t, "get", "storageclasses,nodes", "--output", "name"))...)
+	return append(all, strings.Fields(p.kube(t, "get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "--output", "name"))...)
 }

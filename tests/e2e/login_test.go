@@ -33,6 +33,12 @@ func anonymous(t *testing.T, p *platform) {
 		a := c.send(t, http.MethodGet, path, nil)
 		assert.NotEqual(t, http.StatusUnauthorized, a.status, path)
 	}
+	// The health is open, and nothing but it: not by another method, not with a
+	// body, and what cleans to its path reaches the health and nothing else.
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+		assert.Equal(t, http.StatusUnauthorized, nobody.send(t, method, "/health", []byte("x")).status, method)
+	}
+	assert.Equal(t, "OK", string(nobody.send(t, http.MethodGet, artifacts+"/a/../../../../../../health", nil).body))
 	a := nobody.send(t, http.MethodGet, "/health", nil)
 	assert.Equal(t, http.StatusOK, a.status)
 	assert.Equal(t, "OK", string(a.body))

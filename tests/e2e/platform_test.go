@@ -47,6 +47,7 @@ func TestPlatform(t *testing.T) {
 		{"migration", migration},
 		{"retention", retention},
 		{"backup and restore", backupAndRestore},
+		{"role of a managed database", managedRole},
 		{"invalid configuration", invalidConfiguration},
 		{"no secret in clear", noSecretInClear},
 		{"protection", protection},

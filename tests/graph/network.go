@@ -86,20 +86,25 @@ func closed(all []policy, pod Pod, port corev1.ContainerPort, behindController b
 	}
 }
 
-// scraped says whether pods of exactly one named namespace reach a port.
+// scraped says whether every rule that opens a port is for one named namespace.
 func scraped(all []policy, pod Pod, port corev1.ContainerPort) bool {
+	found := false
 	for _, p := range all {
 		if !p.applies(pod) {
 			continue
 		}
 		for _, rule := range p.Spec.Ingress {
 			opened := slices.ContainsFunc(rule.Ports, func(allowed networkingv1.NetworkPolicyPort) bool { return sameTarget(*allowed.Port, port) })
-			if opened && len(rule.From) == 1 && rule.From[0].NamespaceSelector != nil && rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "" {
-				return true
+			if !opened {
+				continue
 			}
+			if len(rule.From) != 1 || rule.From[0].NamespaceSelector == nil || rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == "" {
+				return false
+			}
+			found = true
 		}
 	}
-	return false
+	return found
 }
 
 // behindController says whether an ingress or Gateway API controller is used.
