@@ -327,7 +327,7 @@ func behind(o graph.Object, pods []graph.Pod) []string {
 		}
 		for _, c := range p.Spec.Containers {
 			for _, port := range c.Ports {
-				if port.Name == s.Spec.Ports[0].TargetPort.StrVal {
+				if port.ContainerPort == s.Spec.Ports[0].TargetPort.IntVal {
 					found = append(found, fmt.Sprintf("%s/%s:%d", p.Namespace, workload(p), port.ContainerPort))
 				}
 			}

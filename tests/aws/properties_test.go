@@ -265,6 +265,7 @@ func closed() []property {
 			"bucket with ACLs":     set("bucket-data-public-access", "blockPublicAcls", false),
 			"nodes in public":      set("cluster-nodes", "subnetIds[0]", "network-public-0-subnet-id"),
 			"credentials for pods": set("cluster-template", "metadataOptions.httpPutResponseHopLimit", 2),
+			"hidden add-ons":       set("cluster-eks", "bootstrapSelfManagedAddons", nil),
 			"old metadata":         set("cluster-template", "metadataOptions.httpTokens", "optional"),
 			"creator's right":      set("cluster-eks", "accessConfig.bootstrapClusterCreatorAdminPermissions", true),
 			"the map of old":       set("cluster-eks", "accessConfig.authenticationMode", "API_AND_CONFIG_MAP"),
@@ -331,6 +332,9 @@ func api(n graph.Node) string {
 	}
 	if text(n, "accessConfig.authenticationMode") != "API" || value(n, "accessConfig.bootstrapClusterCreatorAdminPermissions").IsNull() || isTrue(n, "accessConfig.bootstrapClusterCreatorAdminPermissions") {
 		return "gives rights that no setting names"
+	}
+	if value(n, "bootstrapSelfManagedAddons").IsNull() || isTrue(n, "bootstrapSelfManagedAddons") {
+		return "has add-ons that nobody manages"
 	}
 	if !isTrue(n, "vpcConfig.endpointPublicAccess") {
 		return ""
