@@ -30,7 +30,7 @@ func (p *Platform) databaseAlarms(ctx *pulumi.Context, name string, d *platform.
 	s := p.settings.Database
 	const gib = 1 << 30
 	for _, a := range []alarm{
-		// The storage grows by itself up to maxStorageGiB: a fifth of that is left.
+		// A fifth of the first size, also after the storage has grown by itself.
 		{role: "storage", metric: "FreeStorageSpace", below: float64(s.StorageGiB) * gib / 5, minutes: 15,
 			why: "The database has used 80 % of its storage; it grows up to database.maxStorageGiB."},
 		{role: "connections", metric: "DatabaseConnections", above: float64(s.MaxConnections) * 0.8, minutes: 5,
@@ -80,7 +80,7 @@ func (p *Platform) alerts(ctx *pulumi.Context, name string, parent pulumi.Resour
 		Policy: document(statement{
 			Sid: "Alarms", Effect: "Allow", Principal: map[string]any{"Service": "cloudwatch.amazonaws.com"}, Action: []string{"sns:Publish"},
 			Resource:  p.arn("sns", physical),
-			Condition: map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
+			Condition: p.ours(),
 		}),
 	}, p.child(parent)...)
 	if err != nil {

@@ -26,7 +26,6 @@ const (
 	bucketToken   = "mlflow:aws:Bucket"
 	identityToken = "mlflow:aws:Identity"
 	budgetToken   = "mlflow:aws:Budget"
-	keyToken      = "mlflow:aws:Key"
 )
 
 // Platform implements platform.Platform.
@@ -64,7 +63,8 @@ func (p *Platform) name(limit naming.Limit, parts ...string) string {
 	return limit.Fit(append([]string{"mlflow", p.settings.Stack}, parts...)...)
 }
 
-// tags are on everything that takes tags: the platform's own, then the user's.
+// tags are on everything that takes tags: the user's, and the platform's own,
+// which win.
 func (p *Platform) tags(name string) pulumi.StringMap {
 	all := map[string]string{}
 	maps.Copy(all, p.settings.Tags)

@@ -139,7 +139,7 @@ func (p *Platform) logDelivery() statement {
 	return statement{
 		Sid: "AccessLogs", Effect: "Allow", Principal: map[string]any{"Service": "logging.s3.amazonaws.com"}, Action: []string{"s3:PutObject"},
 		Resource:  []string{"arn:" + partition + ":s3:::" + p.bucketName("logs") + "/s3/*"},
-		Condition: map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
+		Condition: p.ours(),
 	}
 }
 

@@ -64,9 +64,7 @@ func (p *Platform) eks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 	if err != nil {
 		return nil, err
 	}
-	role, ready, err := p.role(ctx, c, name, "cluster",
-		document(statement{Effect: "Allow", Principal: map[string]any{"Service": "eks.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}),
-		"AmazonEKSClusterPolicy")
+	role, ready, err := p.role(ctx, c, name, "cluster", trust("eks.amazonaws.com", nil), "AmazonEKSClusterPolicy")
 	if err != nil {
 		return nil, err
 	}
@@ -228,8 +226,7 @@ func (p *Platform) addonVersion(ctx *pulumi.Context, name string) (string, error
 
 func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster, after []pulumi.Resource) (*eks.NodeGroup, error) {
 	n := p.settings.Cluster.Nodes
-	role, ready, err := p.role(ctx, c, name, "nodes",
-		document(statement{Effect: "Allow", Principal: map[string]any{"Service": "ec2.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}),
+	role, ready, err := p.role(ctx, c, name, "nodes", trust("ec2.amazonaws.com", nil),
 		// No network plugin policy: the plugin has a role of its own.
 		"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 	if err != nil {
@@ -286,13 +283,9 @@ const nodeDiskGiB = 80
 // podTrust lets EKS hand a role to pods of this account
 // (docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html).
 func (p *Platform) podTrust() pulumi.StringOutput {
-	return document(statement{
-		Effect: "Allow", Principal: map[string]any{"Service": "pods.eks.amazonaws.com"}, Action: []string{"sts:AssumeRole", "sts:TagSession"},
-		Condition: map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account},
-			"ArnEquals":    map[string]any{"aws:SourceArn": p.arn("eks", "cluster/"+p.name(naming.EKS))},
-		},
-	})
+	condition := p.ours()
+	condition["ArnEquals"] = map[string]any{"aws:SourceArn": p.arn("eks", "cluster/"+p.name(naming.EKS))}
+	return trust("pods.eks.amazonaws.com", condition, "sts:TagSession")
 }
 
 // kubeconfig asks the AWS CLI for a token each time: it holds no credentials.

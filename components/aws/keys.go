@@ -45,6 +45,6 @@ func (p *Platform) usableBy(sid, service string) statement {
 	return statement{
 		Sid: sid, Effect: "Allow", Principal: map[string]any{"Service": service}, Resource: "*",
 		Action:    []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-		Condition: map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
+		Condition: p.ours(),
 	}
 }

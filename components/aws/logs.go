@@ -35,7 +35,7 @@ func (p *Platform) flowLogs(ctx *pulumi.Context, name string, n *platform.Networ
 	if err != nil {
 		return err
 	}
-	role, _, err := p.role(ctx, n, name, "flow-logs", p.service("vpc-flow-logs.amazonaws.com", "sts:AssumeRole"))
+	role, _, err := p.role(ctx, n, name, "flow-logs", trust("vpc-flow-logs.amazonaws.com", p.ours()))
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,12 @@ import (
 // (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html).
 // Values may be outputs.
 type statement struct {
-	Sid       string         `pulumi:"Sid"`
-	Effect    string         `pulumi:"Effect"`
-	Principal any            `pulumi:"Principal"`
-	Action    []string       `pulumi:"Action"`
-	Resource  any            `pulumi:"Resource"`
-	Condition map[string]any `pulumi:"Condition"`
+	Sid       string
+	Effect    string
+	Principal any
+	Action    []string
+	Resource  any
+	Condition map[string]any
 }
 
 // document encodes statements as a policy document.
@@ -42,14 +42,17 @@ func document(statements ...statement) pulumi.StringOutput {
 	return pulumi.JSONMarshal(map[string]any{"Version": "2012-10-17", "Statement": all})
 }
 
-// service lets an AWS service of this account take a role. The condition keeps
-// the service from being used by another account as a deputy
-// (docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
-func (p *Platform) service(principal string, actions ...string) pulumi.StringOutput {
+// trust lets an AWS service take a role.
+func trust(service string, condition map[string]any, actions ...string) pulumi.StringOutput {
 	return document(statement{
-		Effect: "Allow", Principal: map[string]any{"Service": principal}, Action: actions,
-		Condition: map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
+		Effect: "Allow", Principal: map[string]any{"Service": service}, Action: append([]string{"sts:AssumeRole"}, actions...), Condition: condition,
 	})
+}
+
+// ours keeps a service from being used by another account as a deputy
+// (docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
+func (p *Platform) ours() map[string]any {
+	return map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}}
 }
 
 // role makes a role with AWS' own policies by name.
