@@ -62,11 +62,12 @@ func (l Limit) Fit(parts ...string) string {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	hash := hex.EncodeToString(sum[:])[:8]
+	if name == "" || !l.Pattern.MatchString(name+"-"+hash) {
+		// Some services want a letter first.
+		name = "x" + name
+	}
 	if keep := l.Max - len(hash) - 1; len(name) > keep {
 		name = strings.TrimRight(name[:keep], "-")
-	}
-	if name == "" {
-		return "x" + hash
 	}
 	return name + "-" + hash
 }
