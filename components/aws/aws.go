@@ -32,6 +32,8 @@ const (
 type Platform struct {
 	settings *settings.Settings
 	provider *aws.Provider
+	// authority signs the certificates of RDS in the region, PEM.
+	authority string
 	// made holds what later steps need of earlier ones.
 	made made
 }
@@ -42,6 +44,10 @@ var _ platform.Platform = (*Platform)(nil)
 // but the one of the settings, so that credentials of another one change
 // nothing there.
 func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
+	authority, err := rootCertificate(s.Region)
+	if err != nil {
+		return nil, err
+	}
 	provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
 		Region:            pulumi.String(s.Region),
 		AllowedAccountIds: pulumi.ToStringArray([]string{s.Account}),
@@ -49,7 +55,7 @@ func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating the AWS provider: %w", err)
 	}
-	return &Platform{settings: s, provider: provider}, nil
+	return &Platform{settings: s, provider: provider, authority: authority}, nil
 }
 
 // child are the options of a child in AWS.

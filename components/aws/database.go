@@ -40,10 +40,6 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	if err := ctx.RegisterComponentResource(databaseToken, name, d, opts...); err != nil {
 		return nil, err
 	}
-	authority, err := rootCertificate(p.settings.Region)
-	if err != nil {
-		return nil, err
-	}
 	password, err := random.NewRandomPassword(ctx, name+"-admin-password", &random.RandomPasswordArgs{
 		Length: pulumi.Int(32), Special: pulumi.Bool(false),
 	}, component.Options(d, protect.Options(p.settings.Protect)...)...)
@@ -57,7 +53,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	inCluster := pulumi.Provider(args.Cluster.Provider)
 	ca, err := corev1.NewSecret(ctx, name+"-ca", &corev1.SecretArgs{
 		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(caSecret), Namespace: args.Scope.Namespace, Labels: pod.Labels(nil, "")},
-		StringData: pulumi.StringMap{caKey: pulumi.String(authority)},
+		StringData: pulumi.StringMap{caKey: pulumi.String(p.authority)},
 	}, component.Options(d, inCluster, pulumi.DependsOn(args.Scope.After))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the Secret of the database's authority: %w", err)

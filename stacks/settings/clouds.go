@@ -16,6 +16,9 @@ var kubernetesVersions = []string{"1.35", "1.36", "1.37"}
 // knows whose bill it is.
 var ownedTags = []string{"owner", "cost-centre"}
 
+// eksAddons are the add-ons of a cluster on AWS.
+var eksAddons = []string{"aws-ebs-csi-driver", "coredns", "eks-pod-identity-agent", "kube-proxy", "metrics-server", "vpc-cni"}
+
 var (
 	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
 	// awsRegion leaves out China and the government, which are other partitions
@@ -60,6 +63,11 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	for _, cidr := range c.APIAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
 		p.want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
+	}
+	for _, name := range sortedKeys(c.Addons) {
+		if !slices.Contains(eksAddons, name) {
+			p.add("cluster.addons.%s is not an add-on of the cluster; want one of %s", name, strings.Join(eksAddons, ", "))
+		}
 	}
 	n := c.Nodes
 	p.want(awsInstance.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type such as m7i.xlarge")

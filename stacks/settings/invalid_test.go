@@ -286,6 +286,8 @@ var onAWS = []invalid{
 		`cluster.nodes.type is "large"; want an EC2 instance type such as m7i.xlarge`,
 		"cluster.nodes is {large 1 3 2}; want 1 <= min <= desired <= max",
 		"cluster.nodes.min is 1; want at least 3 in profile production: one in every zone"}},
+	{name: "misspelled add-on", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "addons": {"core-dns": "v1.12.0"}}`}, want: []string{
+		"cluster.addons.core-dns is not an add-on of the cluster; want one of aws-ebs-csi-driver, coredns, eks-pod-identity-agent, kube-proxy, metrics-server, vpc-cni"}},
 	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
 		"network.natGateways is 2; want 1, or 3 for one in every zone"}},

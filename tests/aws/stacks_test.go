@@ -5,6 +5,7 @@ package aws_test
 import (
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,10 +138,64 @@ func TestNoSecretShows(t *testing.T) {
 }
 
 // TestAnotherRegionNeedsItsAuthority: a region without a known authority of RDS
-// is refused before the database is registered.
+// is refused before anything is registered.
 func TestAnotherRegionNeedsItsAuthority(t *testing.T) {
 	r := run(t, "Pulumi.dev.yaml")
 	r.Config[settings.Project+":region"] = "mx-central-1"
-	_, err := graph.Record(r, newProgram())
+	g, err := graph.Record(r, newProgram())
+	assert.Empty(t, g.Nodes)
 	assert.ErrorContains(t, err, `region is "mx-central-1", whose RDS certificate authority this release does not have`)
+}
+
+func TestAddonsArePinned(t *testing.T) {
+	r := run(t, "Pulumi.dev.yaml")
+	r.Config[settings.Project+":cluster"] = `{"admins": ["arn:aws:iam::111122223333:role/a"], "addons": {"coredns": "v1.12.0-eksbuild.3"}}`
+	g, err := graph.Record(r, newProgram())
+	require.NoError(t, err)
+	versions := map[string]string{}
+	for _, n := range g.OfType("aws:eks/addon:Addon") {
+		versions[text(n, "addonName")] = text(n, "addonVersion")
+	}
+	assert.Len(t, versions, 6)
+	assert.Equal(t, "v1.12.0-eksbuild.3", versions["coredns"], "the pinned one")
+	assert.Equal(t, "v1.0.0-eksbuild.1", versions["vpc-cni"], "AWS' default")
+}
+
+// TestSubnets is about the arithmetic: every range that the settings accept is cut
+// into parts that do not touch each other.
+func TestSubnets(t *testing.T) {
+	for _, cidr := range []string{"10.20.0.0/16", "172.16.128.0/17", "10.255.192.0/18", "192.168.224.0/19", "10.0.240.0/20"} {
+		r := run(t, "Pulumi.dev.yaml")
+		r.Config[settings.Project+":network"] = `{"cidr": "` + cidr + `"}`
+		g, err := graph.Record(r, newProgram())
+		require.NoError(t, err)
+		assert.Empty(t, overlaps(g), cidr)
+	}
+	broken := record(t, "Pulumi.dev.yaml").Clone()
+	broken.Set("network-database-1-subnet", "cidrBlock", "10.20.0.0/26")
+	assert.NotEmpty(t, overlaps(broken), "two subnets with the same addresses")
+	broken = record(t, "Pulumi.dev.yaml").Clone()
+	broken.Set("network-database-1-subnet", "cidrBlock", "10.21.0.0/26")
+	assert.NotEmpty(t, overlaps(broken), "a subnet outside of the VPC")
+}
+
+func overlaps(g *graph.Graph) []string {
+	var bad []string
+	vpc := netip.MustParsePrefix(text(g.OfType("aws:ec2/vpc:Vpc")[0], "cidrBlock"))
+	subnets := g.OfType("aws:ec2/subnet:Subnet")
+	for i, n := range subnets {
+		a := netip.MustParsePrefix(text(n, "cidrBlock"))
+		if !vpc.Contains(a.Addr()) || a.Bits() < vpc.Bits() || a != a.Masked() {
+			bad = append(bad, n.Name+" is not a part of the VPC")
+		}
+		for _, m := range subnets[:i] {
+			if a.Overlaps(netip.MustParsePrefix(text(m, "cidrBlock"))) {
+				bad = append(bad, n.Name+" overlaps "+m.Name)
+			}
+		}
+	}
+	if len(subnets) != 9 {
+		bad = append(bad, "there are not three subnets of each kind")
+	}
+	return bad
 }
