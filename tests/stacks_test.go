@@ -3,9 +3,7 @@
 package tests
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,8 +17,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden graphs")
 
 // property is a rule for every graph, with graphs that must break it.
 type property struct {
@@ -314,20 +310,9 @@ func TestOutputValues(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	eachVariant(t, func(t *testing.T, v variant) {
-		got, err := v.update(t).YAML()
-		require.NoError(t, err)
-		path := filepath.Join("testdata", "golden", v.name+".yaml")
-		if *update {
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, got, 0o644))
-		}
-		want, err := os.ReadFile(path)
-		require.NoError(t, err, "run: go test -run TestGolden -update")
-		if where := graph.Difference(string(want), string(got)); where != "" {
-			t.Errorf("the graph changed; review it with: go test -run TestGolden -update && git diff testdata\n%s", where)
-		}
+		got := graph.Golden(t, v.update(t), filepath.Join("testdata", "golden", v.name+".yaml"))
 		for _, secret := range v.secretValues() {
-			assert.NotContains(t, string(got), secret)
+			assert.NotContains(t, got, secret)
 		}
 	})
 }

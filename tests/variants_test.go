@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"maps"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"sigs.k8s.io/yaml"
 
 	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/stacks"
@@ -182,14 +180,10 @@ func find(t *testing.T, name string) variant {
 // stackFile reads the configuration of a Pulumi.<stack>.yaml of the repository.
 func stackFile(t *testing.T, name string) map[string]any {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "Pulumi."+name+".yaml"))
+	r, err := graph.StackFile(filepath.Join("..", "Pulumi.yaml"), filepath.Join("..", "Pulumi."+name+".yaml"))
 	require.NoError(t, err)
-	var file struct {
-		Config map[string]any `json:"config"`
-	}
-	require.NoError(t, yaml.Unmarshal(raw, &file))
 	values := map[string]any{}
-	for k, v := range file.Config {
+	for k, v := range r.Config {
 		if key, ok := strings.CutPrefix(k, settings.Project+":"); ok {
 			values[key] = v
 		}

@@ -11,8 +11,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,19 +19,8 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/tests/provider"
 )
 
-// The directories with the pulumi binary and its Go language host; make test
-// sets them.
-const (
-	cliEnv  = "MLFLOW_PLATFORM_PULUMI"
-	hostEnv = "MLFLOW_PLATFORM_LANGUAGE_GO"
-)
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv(name)
-	require.NotEmpty(t, dir, "%s is not set; run: make test", name)
-	return dir
-}
+// hostEnv names the directory with the Go language host.
+const hostEnv = "MLFLOW_PLATFORM_LANGUAGE_GO"
 
 // fixed are inputs that make AWS' provider replace a resource (the "Forces new
 // resource" of registry.terraform.io/providers/hashicorp/aws/5.82.2/docs).
@@ -57,27 +44,13 @@ type live struct {
 
 func newLive(t *testing.T, file string) *live {
 	t.Helper()
-	root := t.TempDir()
-	require.NoError(t, os.Symlink(tool(t, cliEnv), filepath.Join(root, "bin")))
-	cli, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
-	require.NoError(t, err)
-	name := strings.TrimSuffix(strings.TrimPrefix(file, "Pulumi."), ".yaml")
-	l := &live{fake: &provider.Fake{Cloud: cloud{}, Fixed: fixed}, config: configuration(t, file)}
-	l.Stack, err = auto.NewStackInlineSource(t.Context(), "organization/mlflow-platform/"+name, settings.Project, func(ctx *pulumi.Context) error {
+	r := run(t, file)
+	l := &live{fake: &provider.Fake{Cloud: cloud{}, Fixed: fixed}, config: r.Config}
+	l.Stack, _ = l.fake.NewStack(t, r.Project, r.Stack, func(ctx *pulumi.Context) error {
 		program := newProgram()
 		program.Configure(&pulumi.RunInfo{Config: l.config})
 		return program.Run(ctx)
-	},
-		auto.Project(workspace.Project{
-			Name: tokens.PackageName(settings.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
-			Backend: &workspace.ProjectBackend{URL: "file://" + t.TempDir()},
-		}),
-		auto.Pulumi(cli), auto.PulumiHome(t.TempDir()), auto.EnvVars(map[string]string{
-			"PULUMI_CONFIG_PASSPHRASE": "test", "PULUMI_DEBUG_PROVIDERS": l.fake.Serve(t, "aws"),
-			"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-		}))
-	require.NoError(t, err)
-	require.NoError(t, l.SetConfig(t.Context(), "pulumi:disable-default-providers", auto.ConfigValue{Value: `["*"]`}))
+	}, "aws")
 	return l
 }
 
@@ -142,7 +115,7 @@ func TestEngine(t *testing.T) {
 // TestTheRootProgramRunsIt previews the repository's own project with the real
 // CLI and language host: the program in the root hands over to AWS' own.
 func TestTheRootProgramRunsIt(t *testing.T) {
-	bin, host := tool(t, cliEnv), tool(t, hostEnv)
+	bin, host := provider.Tool(t, provider.CLI), provider.Tool(t, hostEnv)
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(t, err)
 	fake := &provider.Fake{Cloud: cloud{}, Fixed: fixed}

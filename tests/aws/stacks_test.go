@@ -3,10 +3,7 @@
 package aws_test
 
 import (
-	"encoding/json"
-	"flag"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"sigs.k8s.io/yaml"
 
 	"github.com/mlflow-platform/mlflow-platform/components/aws"
 	"github.com/mlflow-platform/mlflow-platform/stacks"
@@ -25,40 +21,15 @@ import (
 // account is the one of the stack files.
 const account = "111122223333"
 
-var update = flag.Bool("update", false, "rewrite the golden graphs")
-
 // files are the stack files that run on AWS.
 var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml"}
 
-// configuration is a stack file's, the way the engine hands it over.
-func configuration(t *testing.T, file string) map[string]string {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "..", file))
-	require.NoError(t, err)
-	var stack struct {
-		Config map[string]any `json:"config"`
-	}
-	require.NoError(t, yaml.Unmarshal(raw, &stack))
-	config := map[string]string{}
-	for key, value := range stack.Config {
-		if !strings.HasPrefix(key, settings.Project+":") {
-			continue
-		}
-		text, ok := value.(string)
-		if !ok {
-			raw, err := json.Marshal(value)
-			require.NoError(t, err)
-			text = string(raw)
-		}
-		config[key] = text
-	}
-	return config
-}
-
 func run(t *testing.T, file string) graph.Run {
 	t.Helper()
-	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
-	return graph.Run{Project: settings.Project, Stack: name, Config: configuration(t, file), Cloud: cloud{}}
+	r, err := graph.StackFile(filepath.Join("..", "..", "Pulumi.yaml"), filepath.Join("..", "..", file))
+	require.NoError(t, err)
+	r.Cloud = cloud{}
+	return r
 }
 
 func newProgram() *stacks.Program {
@@ -112,18 +83,7 @@ func TestProperties(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	for _, file := range files {
-		got, err := record(t, file).YAML()
-		require.NoError(t, err)
-		path := filepath.Join("testdata", "golden", strings.TrimPrefix(file, "Pulumi."))
-		if *update {
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, got, 0o644))
-		}
-		want, err := os.ReadFile(path)
-		require.NoError(t, err, "run: go test -run TestGolden -update")
-		if where := graph.Difference(string(want), string(got)); where != "" {
-			t.Errorf("the graph changed; review it with: go test -run TestGolden -update && git diff testdata\n%s", where)
-		}
+		graph.Golden(t, record(t, file), filepath.Join("testdata", "golden", strings.TrimPrefix(file, "Pulumi.")))
 	}
 }
 

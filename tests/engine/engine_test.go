@@ -19,8 +19,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,9 +28,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 	"github.com/mlflow-platform/mlflow-platform/tests/provider"
 )
-
-// cliEnv names the directory with the pulumi binary; make test sets it.
-const cliEnv = "MLFLOW_PLATFORM_PULUMI"
 
 type stack struct {
 	auto.Stack
@@ -59,26 +54,9 @@ func production() map[string]string {
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	bin := os.Getenv(cliEnv)
-	require.NotEmpty(t, bin, "%s is not set; run make test, which builds the pinned CLI", cliEnv)
-	root := t.TempDir()
-	require.NoError(t, os.Symlink(bin, filepath.Join(root, "bin")))
-	cli, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
-	require.NoError(t, err)
-	s := &stack{fake: &provider.Fake{}, state: t.TempDir(), config: production(), secretKeys: []string{"s3AccessKeyId", "s3SecretAccessKey"}}
+	s := &stack{fake: &provider.Fake{}, config: production(), secretKeys: []string{"s3AccessKeyId", "s3SecretAccessKey"}}
 	s.config["s3AccessKeyId"], s.config["s3SecretAccessKey"] = provider.Canary+"-access", provider.Canary+"-secret"
-	s.Stack, err = auto.NewStackInlineSource(t.Context(), "organization/mlflow-platform/prod", "mlflow-platform", s.run,
-		auto.Project(workspace.Project{
-			Name: tokens.PackageName("mlflow-platform"), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
-			Backend: &workspace.ProjectBackend{URL: "file://" + s.state},
-		}),
-		auto.Pulumi(cli), auto.PulumiHome(t.TempDir()),
-		auto.EnvVars(map[string]string{
-			"PULUMI_CONFIG_PASSPHRASE": "test", "PULUMI_DEBUG_PROVIDERS": s.fake.Serve(t),
-			"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-		}))
-	require.NoError(t, err)
-	require.NoError(t, s.SetConfig(t.Context(), "pulumi:disable-default-providers", auto.ConfigValue{Value: `["*"]`}))
+	s.Stack, s.state = s.fake.NewStack(t, settings.Project, "prod", s.run)
 	return s
 }
 
@@ -162,7 +140,7 @@ func TestUpgradeStopsWritersThenMigratesThenStarts(t *testing.T) {
 	s.up(t)
 	s.set(t, "mlflow", "version", "3.18.0")
 	calls := s.up(t)
-	order := []string{"delete mlflow-server", "delete mlflow-migration", "create mlflow-migration", "create mlflow-server"}
+	order := []string{"create mlflow-image", "delete mlflow-server", "delete mlflow-migration", "create mlflow-migration", "create mlflow-server"}
 	var seen []string
 	for _, call := range calls {
 		if slices.Contains(order, call) {
@@ -189,6 +167,7 @@ func TestEachSettingTouchesOnlyItsOwn(t *testing.T) {
 		{"mlflow", "tmpGiB", 30, []string{"update mlflow-server"}},
 		{"mlflow", "retention", map[string]any{"days": 90}, []string{"update retention-schedule"}},
 		{"database", "maxConnections", 250, []string{"update database-postgresql-cluster"}},
+		{"database", "storageGiB", 400, []string{"update database-postgresql-cluster", "update backup-schedule", "update backup-restore", "update backup-list"}},
 		{"artifacts", "maxUploadMiB", 100, []string{"update gateway-config", "update gateway-server"}},
 		{"artifacts", "noncurrentDays", 60, []string{"delete bucket-setup", "create bucket-setup"}},
 		{"exposure", "sourceCIDRs", []string{"10.0.0.0/8"}, []string{"update exposure-loadbalancer", "update workspace-netpol-gateway"}},

@@ -4,17 +4,42 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 )
 
 // large is the size in bytes above which an input is shown as its hash: the
 // operator's schemas and the scripts are reviewed where they come from.
 const large = 8 << 10
+
+var update = flag.Bool("update", false, "rewrite the golden graphs")
+
+// Golden compares a graph with the file that a reviewer has accepted, and
+// returns the graph's text.
+func Golden(t *testing.T, g *Graph, path string) string {
+	t.Helper()
+	got, err := g.YAML()
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "run: make golden")
+	if where := Difference(string(want), string(got)); where != "" {
+		t.Errorf("the graph changed; review it with: make golden && git diff\n%s", where)
+	}
+	return string(got)
+}
 
 // entry is a node in a golden file.
 type entry struct {
