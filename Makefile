@@ -33,6 +33,7 @@ test: unit graph ## unit, graph, manifest and engine tests; no cluster, no root
 unit: ## tests beside the code, of the program and the tools
 	go test ./...
 	cd tools && go test ./...
+	cd tools/upstream/kubernetes && CGO_ENABLED=0 go test -trimpath ./internal/...
 
 .PHONY: graph
 graph: ## properties, golden graphs and manifests of every stack variant
@@ -48,16 +49,17 @@ golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 	cd tests/aws && go test . -run Golden -update
 
-PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(HOME)/.cache/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
+PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 
 python-test: ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server
-	@test -e $(PYTHON_TEST_VENV)/ready || { python3 -m venv --clear $(PYTHON_TEST_VENV) && \
-		$(PYTHON_TEST_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt && \
-		touch $(PYTHON_TEST_VENV)/ready; }
+	@mkdir -p $(dir $(PYTHON_TEST_VENV)) && flock $(PYTHON_TEST_VENV).lock sh -ec 'test -e $(PYTHON_TEST_VENV)/ready && exit; \
+		python3 -m venv --clear $(PYTHON_TEST_VENV); \
+		$(PYTHON_TEST_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt; \
+		touch $(PYTHON_TEST_VENV)/ready'
 	$(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
 
-e2e: ## the end-to-end run on a real local cluster; Linux, root
-	cd tools && go test -tags e2e -count=1 -run TestCluster ./cluster
+e2e: toolchain images ## the end-to-end run on a real local cluster; Linux, root
+	cd tools && go test -tags e2e -count=1 -timeout 30m -run TestCluster ./cluster
 	cd tests && go test -tags e2e -count=1 -timeout 60m -v ./e2e/
 
 bench: ## measure, beside a tutorial's manifests, into docs/benchmarks.md; Linux, root
@@ -79,10 +81,11 @@ docs: ## write the generated pages
 	go run ./docs/gen
 
 fmt: ## format
-	gofmt -w main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tools/bench tools/internal docs tests
+	gofmt -w .
 
 check: ## formatting and vet of all modules
-	@test -z "$$(gofmt -l main.go stacks components tools/cmd tools/cluster tools/toolchain tools/images tools/bench tools/internal docs tests)" || { gofmt -l . ; exit 1; }
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; exit 1; }
 	go vet ./...
-	cd tools && go vet ./...
+	cd tools && go vet ./... && go vet -tags e2e ./cluster
+	cd tools/upstream/kubernetes && CGO_ENABLED=0 go vet -trimpath ./internal/...
 	cd tests && go vet ./... && go vet -tags e2e ./...

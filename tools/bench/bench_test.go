@@ -78,11 +78,14 @@ func TestReport(t *testing.T) {
 	r := newReport(o)
 	good := phase{Done: 100, Length: 10 * time.Second, Latencies: []time.Duration{10 * time.Millisecond}}
 	bad := phase{Done: 50, Length: 10 * time.Second, Latencies: make([]time.Duration, 4), Errors: map[string]int{"timeout": 1}, Connections: 20}
-	r.Previews = []time.Duration{2 * time.Second, 4 * time.Second}
+	r.Platform.NoOps, r.Tutorial.NoOps = []time.Duration{2 * time.Second, 4 * time.Second}, []time.Duration{time.Second}
+	r.Platform.FirstRun, r.Tutorial.FirstRun, r.ClusterStart = 80*time.Second, 40*time.Second, 21*time.Second
 	r.Comparisons = []comparison{{MaxConnections: 20, Levels: []level{{Clients: 20, Platform: []phase{good}, Tutorial: []phase{bad, bad}}}}}
 	text, err := r.render()
 	require.NoError(t, err)
-	assert.Contains(t, text, "median of 2 (2.0, 4.0) | **3.0 s** |")
+	assert.Contains(t, text, "(2.0, 4.0) and `kubectl diff` (1.0), medians | **3.0 s** | **1.0 s** |")
+	assert.Contains(t, text, "until the first run was logged | **80.0 s** | **40.0 s** |")
+	assert.Contains(t, text, "images built | **21.0 s** |")
 	assert.Contains(t, text, "| 20 | platform | **10** (10) | 10 ms | 10 ms | 1 | 0 | 0 |\n")
 	assert.Contains(t, text, "| | tutorial | **5** (5, 5) | 0 ms | 0 ms | 8 | 2 (25.0 %): 2 x timeout | 20 |\n| | ratio | **2.00** |")
 	require.NoError(t, r.platformErrors())

@@ -57,10 +57,10 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx), o.keep)) }()
-	if err := p.ready(ctx); err != nil {
+	if err := p.ready(ctx, r); err != nil {
 		return err
 	}
-	if err := lifecycle(ctx, p, r); err != nil {
+	if err := errors.Join(platformLifecycle(ctx, p, r), tutorialLifecycle(ctx, p, r)); err != nil {
 		return err
 	}
 	for _, limit := range o.limits {

@@ -22,15 +22,24 @@ const pause = 2 * time.Second
 // arithmetic is the sum of database connections that the program prints.
 var arithmetic = regexp.MustCompile(`\(\d+ replicas \+ .+ = \d+`)
 
-// lifecycle measures up to the first logged run, and no-op previews after it.
-func lifecycle(ctx context.Context, p *platform, r *report) error {
+// lifecycle is how long a server takes to come and to say that nothing changed.
+type lifecycle struct {
+	// Up ends when the command does, FirstRun when the first run is logged.
+	Up, FirstRun time.Duration
+	// NoOps are previews without a change.
+	NoOps []time.Duration
+}
+
+// platformLifecycle measures up to the first logged run, and no-op previews
+// after it.
+func platformLifecycle(ctx context.Context, p *platform, r *report) error {
 	say("pulumi up on a ready cluster")
 	begin := time.Now()
 	printed, err := p.run(ctx, "up", "--stack", stack, "--config-file", p.config(), "--yes", "--skip-preview", "--suppress-outputs")
 	if err != nil {
 		return err
 	}
-	r.Up = time.Since(begin)
+	r.Platform.Up = time.Since(begin)
 	if r.Connections = arithmetic.FindString(printed); r.Connections == "" {
 		return fmt.Errorf("pulumi up did not print how many connections the stack can need: %s", printed)
 	}
@@ -38,6 +47,36 @@ func lifecycle(ctx context.Context, p *platform, r *report) error {
 	if err != nil {
 		return err
 	}
+	return r.Platform.measure(ctx, r.options.previews, begin, t, func() error {
+		_, err := p.run(ctx, "preview", "--stack", stack, "--config-file", p.config(), "--expect-no-changes")
+		return err
+	})
+}
+
+// tutorialLifecycle measures the same of the tutorial's manifests.
+func tutorialLifecycle(ctx context.Context, p *platform, r *report) error {
+	say("kubectl apply of the tutorial")
+	begin := time.Now()
+	text, err := deployTutorial(ctx, p, r.options.limits[0])
+	if err != nil {
+		return err
+	}
+	r.Tutorial.Up = time.Since(begin)
+	t, err := newTracking(fmt.Sprintf("http://127.0.0.1:%d", r.options.tutorialPort), "", "", "")
+	if err != nil {
+		return err
+	}
+	return r.Tutorial.measure(ctx, r.options.previews, begin, t, func() error {
+		diff := p.kubectl(ctx, "diff", "--filename", "-")
+		diff.Stdin = strings.NewReader(text)
+		if output, err := diff.CombinedOutput(); err != nil {
+			return fmt.Errorf("kubectl diff: %w: %s", err, output)
+		}
+		return nil
+	})
+}
+
+func (l *lifecycle) measure(ctx context.Context, previews int, begin time.Time, t *tracking, noOp func() error) error {
 	run, err := t.createRun(ctx)
 	if err == nil {
 		err = errors.Join(t.logMetric(ctx, run, 0), t.finishRun(ctx, run))
@@ -45,15 +84,15 @@ func lifecycle(ctx context.Context, p *platform, r *report) error {
 	if err != nil {
 		return fmt.Errorf("logging the first run: %w", err)
 	}
-	r.FirstRun = time.Since(begin)
-	say("up took %s, the first run was logged after %s", r.Up, r.FirstRun)
-	for range r.options.previews {
-		begin := time.Now()
-		if _, err := p.run(ctx, "preview", "--stack", stack, "--config-file", p.config(), "--expect-no-changes"); err != nil {
+	l.FirstRun = time.Since(begin)
+	say("up took %s, the first run was logged after %s", l.Up, l.FirstRun)
+	for range previews {
+		var took time.Duration
+		if err := timed(&took, noOp)(); err != nil {
 			return err
 		}
-		r.Previews = append(r.Previews, time.Since(begin))
-		say("a no-op preview took %s", r.Previews[len(r.Previews)-1])
+		l.NoOps = append(l.NoOps, took)
+		say("saying that nothing changed took %s", took)
 	}
 	return nil
 }
@@ -99,7 +138,7 @@ type level struct {
 func compare(ctx context.Context, p *platform, o options, maxConnections int) (c comparison, err error) {
 	c.MaxConnections = maxConnections
 	say("deploying the tutorial with max_connections %d", maxConnections)
-	if err := deployTutorial(ctx, p, maxConnections); err != nil {
+	if _, err := deployTutorial(ctx, p, maxConnections); err != nil {
 		return c, err
 	}
 	ours, err := p.client(ctx)

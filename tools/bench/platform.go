@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -65,17 +67,21 @@ func newPlatform(ctx context.Context, o options) (*platform, error) {
 // ready leads to the point where the clock starts: a new cluster with images
 // loaded, a program that was compiled once, an initialised stack with nothing in
 // it.
-func (p *platform) ready(ctx context.Context) error {
-	names := []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "minio"}
-	built, err := images.Ensure(ctx, os.Stderr, names...)
+func (p *platform) ready(ctx context.Context, r *report) error {
+	archives, err := images.Workload(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
-	var archives []string
-	for _, name := range names {
-		archives = append(archives, built[name])
-	}
-	if err := errors.Join(p.cluster.Down(ctx, true), p.cluster.Up(ctx), p.cluster.Load(ctx, archives...)); err != nil {
+	// The first up may build what is missing; only the second and the third count.
+	if err := steps(
+		func() error { return p.cluster.Down(ctx, true) },
+		func() error { return p.cluster.Up(ctx) },
+		func() error { return p.cluster.Down(ctx, true) },
+		timed(&r.ClusterStart, func() error { return p.cluster.Up(ctx) }),
+		func() error { return p.cluster.Down(ctx, false) },
+		timed(&r.ClusterRestart, func() error { return p.cluster.Up(ctx) }),
+		func() error { return p.cluster.Load(ctx, archives...) },
+	); err != nil {
 		return err
 	}
 	compile := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(p.tmp, "program"), ".")
@@ -91,6 +97,26 @@ func (p *platform) ready(ctx context.Context) error {
 	}
 	_, err = p.run(ctx, "stack", "init", stack)
 	return err
+}
+
+// steps ends with the first one that fails.
+func steps(all ...func() error) error {
+	for _, step := range all {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timed is a step whose time is kept.
+func timed(took *time.Duration, step func() error) func() error {
+	return func() error {
+		begin := time.Now()
+		err := step()
+		*took = time.Since(begin)
+		return err
+	}
 }
 
 func (p *platform) config() string { return filepath.Join(p.tmp, "Pulumi."+stack+".yaml") }
@@ -128,6 +154,8 @@ func (p *platform) pulumiCommand(ctx context.Context, args ...string) *exec.Cmd 
 	cmd.Env = append(append(os.Environ(), p.pulumi.Env...),
 		"PULUMI_BACKEND_URL=file://"+filepath.Join(p.tmp, "state"), "PULUMI_CONFIG_PASSPHRASE=",
 		"KUBECONFIG="+p.cluster.Kubeconfig(), "PATH="+p.pulumi.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Pulumi takes a second Ctrl-C, the terminal's own, for an order to stop at once.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return cmd
 }

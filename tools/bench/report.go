@@ -32,11 +32,12 @@ type report struct {
 	Date, Machine, LoadBefore, LoadNow string
 	Arguments                          string
 	// Connections is the most the stack can need, as the program computes it.
-	Connections  string
-	Up, FirstRun time.Duration
-	Previews     []time.Duration
-	Idle         *idleCosts
-	Comparisons  []comparison
+	Connections string
+	// ClusterStart is from nothing to a ready node, ClusterRestart with its data.
+	ClusterStart, ClusterRestart time.Duration
+	Platform, Tutorial           lifecycle
+	Idle                         *idleCosts
+	Comparisons                  []comparison
 }
 
 func newReport(o options) *report {

@@ -35,12 +35,12 @@ func manifests(maxConnections int) (string, error) {
 	return text.String(), err
 }
 
-// deployTutorial replaces the tutorial's namespace by a new one and returns when
-// the server is ready.
-func deployTutorial(ctx context.Context, p *platform, maxConnections int) error {
+// deployTutorial replaces the tutorial's namespace by a new one and returns the
+// manifests when the server is ready.
+func deployTutorial(ctx context.Context, p *platform, maxConnections int) (string, error) {
 	text, err := manifests(maxConnections)
 	if err != nil {
-		return err
+		return "", err
 	}
 	apply := p.kubectl(ctx, "apply", "--filename", "-")
 	apply.Stdin = bytes.NewBufferString(text)
@@ -51,8 +51,8 @@ func deployTutorial(ctx context.Context, p *platform, maxConnections int) error 
 		p.kubectl(ctx, "--namespace", "tutorial", "rollout", "status", "deployment/tracking", "--timeout", "5m"),
 	} {
 		if output, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("deploying the tutorial: %w: %s", err, output)
+			return "", fmt.Errorf("deploying the tutorial: %w: %s", err, output)
 		}
 	}
-	return nil
+	return text, nil
 }

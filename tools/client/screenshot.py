@@ -1,7 +1,7 @@
 """Opens MLflow's page through the gateway in headless Chromium and takes a picture.
 
 Logs in as a person's browser does (HTTP basic authentication), opens the
-experiment, waits until the named run is shown, and writes a PNG.
+experiment, waits until its name and a run are shown, and writes a PNG.
 
 Usage: screenshot.py EXPERIMENT FILE.png
 Environment: MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD;

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/kubeapi"
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/layout"
@@ -21,6 +23,16 @@ var ErrExisting = errors.New("the cluster of a given kubeconfig is never changed
 
 // ErrNotRunning is wrapped by the errors of what needs a running cluster.
 var ErrNotRunning = errors.New("the cluster is not running")
+
+// What a cluster of our own is made of: programs that run in the node, and
+// images with the program of the same name.
+var (
+	nodeTools  = []string{"kubernetes", "containerd", "runc", "cni"}
+	nodeImages = []string{"coredns", "pause"}
+)
+
+// Programs are the names of all programs of a cluster of our own.
+func Programs() []string { return slices.Concat(nodeTools, nodeImages) }
 
 // Cluster is an existing cluster or one of our own.
 type Cluster struct {
@@ -120,6 +132,25 @@ func (c *Cluster) checkExisting(ctx context.Context) error {
 	}
 	fmt.Fprintf(c.options.Out, "using the existing cluster at %s\n", client.Server())
 	return nil
+}
+
+// FindDeployment returns the namespace of a Deployment with these labels, in the
+// form of kubectl's selectors; empty if there is none.
+func (c *Cluster) FindDeployment(ctx context.Context, selector string) (string, error) {
+	client, err := kubeapi.NewClient(ctx, c.Kubeconfig(), c.Context())
+	if err != nil {
+		return "", err
+	}
+	var list struct {
+		Items []struct{ Metadata struct{ Namespace string } }
+	}
+	if err := client.Get(ctx, "/apis/apps/v1/deployments?labelSelector="+url.QueryEscape(selector), &list); err != nil {
+		return "", fmt.Errorf("looking for Deployments with %s: %w", selector, err)
+	}
+	if len(list.Items) == 0 {
+		return "", nil
+	}
+	return list.Items[0].Metadata.Namespace, nil
 }
 
 // existingStatus is the status of an existing cluster.

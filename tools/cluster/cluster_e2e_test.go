@@ -31,9 +31,11 @@ func TestMain(m *testing.M) {
 // TestCluster takes one cluster through its life. The steps build on each
 // other; a failed one ends the test.
 func TestCluster(t *testing.T) {
-	options, out := testOptions(t, "e2e-"+strconv.Itoa(os.Getpid()))
+	options, out := testOptions(t, "e2e-cluster")
 	c, err := New(options)
 	require.NoError(t, err)
+	// A run that was killed leaves its cluster behind.
+	require.NoError(t, c.Down(t.Context(), true))
 	k := newKubectl(t, c)
 	_, _, err = c.ensure(t.Context())
 	require.NoError(t, err)
@@ -177,6 +179,26 @@ func TestCluster(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, status.Ready, status.Reason)
 	})
+	step("finishes what was left unfinished", func(t *testing.T) {
+		pid, err := box.PID(c.state)
+		require.NoError(t, err)
+		k.run(t, "delete", "deployment", "coredns", "--namespace", "kube-system")
+		status, err := c.Status(t.Context())
+		require.NoError(t, err)
+		require.False(t, status.Ready)
+		require.NoError(t, c.Up(t.Context()))
+		status, err = c.Status(t.Context())
+		require.NoError(t, err)
+		assert.True(t, status.Ready, status.Reason)
+		again, err := box.PID(c.state)
+		require.NoError(t, err)
+		assert.Equal(t, pid, again, "without a restart of the node")
+	})
+	step("is listed while it runs", func(t *testing.T) {
+		running, err := Running()
+		require.NoError(t, err)
+		assert.Contains(t, running, options.Name)
+	})
 	step("is never changed as an existing cluster", func(t *testing.T) {
 		existing, err := New(Options{Name: "any", Kubeconfig: c.Kubeconfig(), Out: t.Output()})
 		require.NoError(t, err)
@@ -206,6 +228,9 @@ func TestCluster(t *testing.T) {
 			assert.Error(t, err, "port %d is closed", port)
 		}
 		require.NoError(t, c.Down(t.Context(), true), "removing what is not there is no error")
+		running, err := Running()
+		require.NoError(t, err)
+		assert.NotContains(t, running, options.Name)
 	})
 }
 

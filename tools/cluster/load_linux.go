@@ -24,16 +24,13 @@ type image struct{ ref, archive string }
 // systemImages are the images that the cluster itself needs.
 type systemImages struct{ coreDNS, pause image }
 
-// systemImages builds the images unless archives are given.
+// systemImages builds the images that are missing.
 func (c *Cluster) systemImages(ctx context.Context) (systemImages, error) {
-	s := systemImages{image{archive: c.options.CoreDNSArchive}, image{archive: c.options.PauseArchive}}
-	if s.coreDNS.archive == "" || s.pause.archive == "" {
-		built, err := images.Ensure(ctx, c.options.Out, "coredns", "pause")
-		if err != nil {
-			return s, err
-		}
-		s = systemImages{image{archive: built["coredns"]}, image{archive: built["pause"]}}
+	built, err := images.Ensure(ctx, c.options.Out, nodeImages...)
+	if err != nil {
+		return systemImages{}, err
 	}
+	s := systemImages{image{archive: built["coredns"]}, image{archive: built["pause"]}}
 	for _, i := range []*image{&s.coreDNS, &s.pause} {
 		contents, err := archive.Read(i.archive)
 		if err != nil {

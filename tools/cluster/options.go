@@ -24,12 +24,6 @@ type Options struct {
 	APIPort int
 	// Publish are the Service ports to publish on 127.0.0.1.
 	Publish []Publication
-	// Binaries maps the tools kubernetes, containerd, runc and cni to the
-	// directories of their binaries; nil builds what is missing.
-	Binaries map[string]string
-	// CoreDNSArchive and PauseArchive are the archives of the two images the
-	// cluster itself needs; empty builds them.
-	CoreDNSArchive, PauseArchive string
 	// Out gets progress messages.
 	Out io.Writer
 }

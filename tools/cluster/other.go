@@ -22,6 +22,9 @@ func (c *Cluster) Preflight() error {
 	return errLinux
 }
 
+// Running returns the names of the clusters of our own that run.
+func Running() ([]string, error) { return nil, nil }
+
 // Status returns how the cluster is.
 func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	if c.Existing() {

@@ -22,13 +22,10 @@ func (c *Cluster) Preflight() error {
 	if err != nil {
 		return err
 	}
-	if problems := preflightProblems(resolve(c.options, previous), c.state); len(problems) > 0 {
-		return problems
-	}
-	return nil
+	return preflightHost(resolve(c.options, previous), c.state)
 }
 
-func preflightProblems(s settings, state layout.State) preflight.Problems {
+func preflightHost(s settings, state layout.State) error {
 	want := preflight.Want{StateDir: string(state), Ports: map[int]string{}}
 	if s.APIPort != 0 {
 		want.Ports[s.APIPort] = "the API"
@@ -38,5 +35,8 @@ func preflightProblems(s settings, state layout.State) preflight.Problems {
 			want.Ports[p.HostPort] = fmt.Sprintf("port %d of the LoadBalancer Service", p.ServicePort)
 		}
 	}
-	return preflight.Check(preflight.ThisHost(), want)
+	if problems := preflight.Check(preflight.ThisHost(), want); len(problems) > 0 {
+		return problems
+	}
+	return nil
 }

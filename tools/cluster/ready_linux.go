@@ -18,6 +18,9 @@ const (
 	// readyTimeout is how long a started cluster may take to become ready:
 	// 20 seconds on an idle machine, minutes on one that compiles.
 	readyTimeout = 10 * time.Minute
+	// finishTimeout is how long a running cluster may take to become ready before
+	// it is started again.
+	finishTimeout = 2 * time.Minute
 	// readyPoll is how often readiness is asked for.
 	readyPoll   = 50 * time.Millisecond
 	nodePath    = "/api/v1/nodes/" + layout.NodeName
@@ -25,10 +28,9 @@ const (
 	dnsPath     = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
 )
 
-// becomeReady takes a started node to a cluster that is ready for use.
-func (c *Cluster) becomeReady(ctx context.Context, images systemImages) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
+// becomeReady takes a node that was started at a time to a cluster that is ready
+// for use. It may be repeated.
+func (c *Cluster) becomeReady(ctx context.Context, images systemImages, since time.Time) error {
 	begin := time.Now()
 	client, err := kubeapi.NewClient(ctx, c.state.Kubeconfig(), "")
 	if err != nil {
@@ -52,7 +54,7 @@ func (c *Cluster) becomeReady(ctx context.Context, images systemImages) error {
 	if err := step("API server ready", client.Ready); err != nil {
 		return err
 	}
-	if err := step("node ready", func(ctx context.Context) error { return nodeReady(ctx, client, begin) }); err != nil {
+	if err := step("node ready", func(ctx context.Context) error { return nodeReady(ctx, client, since) }); err != nil {
 		return err
 	}
 	// Pods that wait for a node meet the scheduler's back-off, which is why
@@ -60,7 +62,7 @@ func (c *Cluster) becomeReady(ctx context.Context, images systemImages) error {
 	if err := applyAddons(ctx, client, images.coreDNS.ref); err != nil {
 		return err
 	}
-	return step("cluster DNS ready", func(ctx context.Context) error { return ready(ctx, client, begin) })
+	return step("cluster DNS ready", func(ctx context.Context) error { return ready(ctx, client, since) })
 }
 
 // await polls a check until it succeeds, the node breaks or the time is over.
@@ -94,7 +96,7 @@ func (c *Cluster) broken() error {
 	if err != nil || alive {
 		return err
 	}
-	return fmt.Errorf("the node ended: %s", lastLine(c.state.Log("supervisor")))
+	return fmt.Errorf("the node ended: %s; logs are in %s", lastLine(c.state.Log("supervisor")), c.state.Logs())
 }
 
 func lastLine(path string) string {

@@ -2,10 +2,36 @@ package cluster
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/box"
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/kubeapi"
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/layout"
+	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
+
+// Running returns the names of the clusters of our own that run.
+func Running() ([]string, error) {
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	states, err := filepath.Glob(filepath.Join(cache, "cluster", "*"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, dir := range states {
+		running, err := locked(layout.State(dir).SupervisorLock())
+		if err != nil {
+			return nil, err
+		}
+		if running {
+			names = append(names, filepath.Base(dir))
+		}
+	}
+	return names, nil
+}
 
 // Status returns how the cluster is. A cluster that does not answer is no
 // error: that is in the Status.

@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/kubeapi"
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/layout"
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/nodeconfig"
+	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
 
@@ -41,7 +42,7 @@ func (c *Cluster) up(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	images, err := c.start(ctx)
+	system, err := c.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,9 @@ func (c *Cluster) up(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, c.stop(context.WithoutCancel(ctx)))
 	}()
-	if err := c.becomeReady(ctx, images); err != nil {
+	starting, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := c.becomeReady(starting, system, time.Now()); err != nil {
 		return err
 	}
 	c.say("cluster %s is ready", c.options.Name)
@@ -84,11 +87,27 @@ func (c *Cluster) keep(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := ready(ctx, client, status.Since); err != nil {
-		c.say("cluster %s was left unfinished (%s): starting it again", c.options.Name, err)
-		return false, nil
+	err = ready(ctx, client, status.Since)
+	if err == nil {
+		c.say("cluster %s is running already", c.options.Name)
+		return true, nil
 	}
-	c.say("cluster %s is running already", c.options.Name)
+	// An up that was killed left it unfinished, or a Pod of its own starts again
+	// just now. A restart would end every container of the stack for that.
+	c.say("cluster %s is running and not ready (%s)", c.options.Name, err)
+	_, system, err := c.ensure(ctx)
+	if err != nil {
+		return false, err
+	}
+	finishing, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	if err := c.becomeReady(finishing, system, status.Since); err != nil {
+		if ctx.Err() == nil {
+			c.say("cluster %s does not become ready (%s): starting it again", c.options.Name, err)
+		}
+		return false, ctx.Err()
+	}
+	c.say("cluster %s is ready", c.options.Name)
 	return true, nil
 }
 
@@ -100,21 +119,21 @@ func (c *Cluster) start(ctx context.Context) (systemImages, error) {
 		return systemImages{}, err
 	}
 	settings := resolve(c.options, previous)
-	if problems := preflightProblems(settings, c.state); len(problems) > 0 {
-		return systemImages{}, problems
+	if err := errors.Join(preflightHost(settings, c.state), toolchain.Preflight(ctx, Programs()...), images.Preflight(ctx, nodeImages...)); err != nil {
+		return systemImages{}, err
 	}
-	binaries, images, err := c.ensure(ctx)
+	binaries, system, err := c.ensure(ctx)
 	if err != nil {
 		return systemImages{}, err
 	}
 	for _, dir := range []string{c.state.Logs(), c.state.Data("containerd"), c.state.Data("kubelet"), c.state.Data("volumes"), c.state.Data("pod-logs")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return images, fmt.Errorf("creating the state directory: %w", err)
+			return system, fmt.Errorf("creating the state directory: %w", err)
 		}
 	}
 	listeners, err := settings.listen()
 	if err != nil {
-		return images, err
+		return system, err
 	}
 	defer func() {
 		for _, l := range listeners {
@@ -122,26 +141,26 @@ func (c *Cluster) start(ctx context.Context) (systemImages, error) {
 		}
 	}()
 	if err := settings.write(c.state); err != nil {
-		return images, err
+		return system, err
 	}
-	values := nodeconfig.Values{Context: c.Context(), APIPort: settings.APIPort, PauseImage: images.pause.ref}
+	values := nodeconfig.Values{Context: c.Context(), APIPort: settings.APIPort, PauseImage: system.pause.ref}
 	if err := nodeconfig.Write(c.state, values); err != nil {
-		return images, err
+		return system, err
 	}
 	if err := nodeconfig.FreeAddresses(c.state); err != nil {
-		return images, err
+		return system, err
 	}
 	// What a cluster that was killed left behind.
 	hierarchies, err := cgroup.Read()
 	if err != nil {
-		return images, err
+		return system, err
 	}
-	if err := cgroup.Remove(hierarchies, c.group(), time.Second); err != nil {
-		return images, err
+	if err := cgroup.Remove(hierarchies, c.group(), killTimeout); err != nil {
+		return system, err
 	}
 	held, err := lock(ctx, c.state.SupervisorLock(), func() {})
 	if err != nil {
-		return images, err
+		return system, err
 	}
 	defer held.Close() // the supervisor keeps its copy
 	config := box.Config{State: c.state, Group: c.group(), Tools: binaries}
@@ -149,23 +168,17 @@ func (c *Cluster) start(ctx context.Context) (systemImages, error) {
 	for _, p := range settings.Publish {
 		config.Forwards = append(config.Forwards, box.Forward{Target: net.JoinHostPort(layout.NodeIP, fmt.Sprint(p.ServicePort))})
 	}
-	return images, box.Start(config, held, listeners)
+	return system, box.Start(config, held, listeners)
 }
-
-// nodeTools are the programs that run inside.
-var nodeTools = []string{"kubernetes", "containerd", "runc", "cni"}
 
 // ensure builds the binaries and images that are missing.
 func (c *Cluster) ensure(ctx context.Context) (map[string]string, systemImages, error) {
-	binaries := c.options.Binaries
-	if binaries == nil {
-		var err error
-		if binaries, err = toolchain.Ensure(ctx, c.options.Out, nodeTools...); err != nil {
-			return nil, systemImages{}, err
-		}
+	binaries, err := toolchain.Ensure(ctx, c.options.Out, nodeTools...)
+	if err != nil {
+		return nil, systemImages{}, err
 	}
-	images, err := c.systemImages(ctx)
-	return binaries, images, err
+	system, err := c.systemImages(ctx)
+	return binaries, system, err
 }
 
 // lockCommand makes sure that one command at a time changes the cluster.

@@ -74,7 +74,9 @@ func (r rootfs) build(ctx context.Context, b build) (string, error) {
 		args = append(args, "--customize-hook="+r.after)
 	}
 	args = append(append(args, suite, path), sources...)
-	return path, runLogged(ctx, b.log, "mmdebstrap", args...)
+	// What it mounts stays in a mount namespace of its own: nothing of it is left on
+	// the host even when it is killed.
+	return path, runLogged(ctx, b.log, "unshare", append([]string{"--mount", "mmdebstrap"}, args...)...)
 }
 
 // tailLines is how much of a log a failure quotes.

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,7 @@ func Ensure(ctx context.Context, out io.Writer, names ...string) (map[string]str
 	if err != nil || len(p.absent) == 0 {
 		return p.paths, err
 	}
-	if err := p.preflight(ctx); err != nil {
+	if err := errors.Join(preflight(ctx, p.absent), toolchain.Preflight(ctx, p.tools...)); err != nil {
 		return nil, err
 	}
 	dirs, err := toolchain.Ensure(ctx, out, p.tools...)
@@ -93,16 +94,36 @@ func Ensure(ctx context.Context, out io.Writer, names ...string) (map[string]str
 	return p.paths, nil
 }
 
-// Preflight checks what the builds of the named images that are absent, and of
-// their programs, need from the host, and reports every problem at once.
-// [Ensure] does the same; a caller that wants to know before anything starts
-// asks here.
+// workload are the images that the stack runs.
+var workload = []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "minio"}
+
+// Workload builds the images that the stack runs, as far as they are absent, and
+// returns their archives.
+func Workload(ctx context.Context, out io.Writer) ([]string, error) {
+	built, err := Ensure(ctx, out, workload...)
+	return slices.Collect(maps.Values(built)), err
+}
+
+// Preflight checks what the builds of the named images that are absent need from
+// the host, and reports every problem at once; what their programs need is for
+// [toolchain.Preflight]. [Ensure] does both; a caller that wants to know before
+// anything starts asks here.
 func Preflight(ctx context.Context, names ...string) error {
 	p, err := newPlan(ctx, names)
 	if err != nil {
 		return err
 	}
-	return p.preflight(ctx)
+	return preflight(ctx, p.absent)
+}
+
+// Absent are the named images that [Ensure] would build, and Programs those that
+// it would need for them.
+func Absent(ctx context.Context, names ...string) (absent, programs []string, err error) {
+	p, err := newPlan(ctx, names)
+	for _, img := range p.absent {
+		absent = append(absent, img.name)
+	}
+	return absent, p.tools, err
 }
 
 // plan says what is to be built.
@@ -139,10 +160,6 @@ func newPlan(ctx context.Context, names []string) (plan, error) {
 		}
 	}
 	return p, nil
-}
-
-func (p plan) preflight(ctx context.Context) error {
-	return errors.Join(preflight(ctx, p.absent), toolchain.Preflight(ctx, p.tools...))
 }
 
 // archivePath is where the archive of an image is or will be.

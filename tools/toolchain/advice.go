@@ -5,7 +5,7 @@ import "strings"
 // advice maps what the go command says to what the user can do about it. The
 // first match counts.
 var advice = []struct{ symptom, step string }{
-	{"no space left on device", "free disk space (the Go build cache needs about 12 GB, see `toolchain list`) and run the same command again"},
+	{"no space left on device", "free disk space (make list-cache shows what takes it) and run the same command again"},
 	{"signal: killed", "the kernel ended the compiler, most likely for memory: provide 6 GB of free memory or set GOMAXPROCS=1, and run the same command again"},
 	{"missing go.sum entry", "run `go mod tidy` in the program's directory below tools/upstream and commit its go.mod and go.sum"},
 	{"updates to go.mod needed", "run `go mod tidy` in the program's directory below tools/upstream and commit its go.mod and go.sum"},

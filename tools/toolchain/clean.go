@@ -9,9 +9,25 @@ import (
 	"slices"
 )
 
-// cacheParts are the parts of the cache that can be built again. The state of a
-// local cluster is not among them.
-var cacheParts = []string{"tools", "images", "logs", "locks", "pulumi-home"}
+// Part is a directory of the cache that can be built again.
+type Part struct {
+	// Dir is its name in the cache, What is in it.
+	Dir, What string
+}
+
+// Parts are all parts of the cache but the state of local clusters and of the
+// stacks on them.
+func Parts() []Part {
+	return []Part{
+		{"tools", "programs"},
+		{"images", "images"},
+		{"client", "MLflow client"},
+		{"python-test", "Python test environment"},
+		{"pulumi-home", "Pulumi home, links to programs"},
+		{"logs", "logs"},
+		{"locks", "locks"},
+	}
+}
 
 // Outdated returns the directories of builds that this checkout's pins do not
 // lead to: earlier versions and what a killed build left.
@@ -65,16 +81,15 @@ func Clean(ctx context.Context) error {
 	return nil
 }
 
-// CleanAll removes everything in the cache that can be built again: programs,
-// images, logs and PULUMI_HOME, but not the state of a local cluster and not
-// Go's own build cache. Neither a build nor Pulumi may be running.
+// CleanAll removes all [Parts] of the cache, but not the state of a local cluster
+// and not Go's own build cache. Neither a build nor Pulumi may be running.
 func CleanAll() error {
 	cache, err := CacheDir()
 	if err != nil {
 		return err
 	}
-	for _, part := range cacheParts {
-		if err := os.RemoveAll(filepath.Join(cache, part)); err != nil {
+	for _, part := range Parts() {
+		if err := os.RemoveAll(filepath.Join(cache, part.Dir)); err != nil {
 			return err
 		}
 	}

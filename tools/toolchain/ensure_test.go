@@ -15,7 +15,7 @@ import (
 
 func TestEnsureBuildsOnceWhenTwoRun(t *testing.T) {
 	first, out := checkout(t, map[string]string{"main.go": helloMain})
-	second := &builder{root: first.root, cache: first.cache, out: out}
+	second := &builder{root: first.root, cache: first.cache, out: out, free: freeDisk}
 	var both sync.WaitGroup
 	for _, b := range []*builder{first, second} {
 		both.Go(func() {

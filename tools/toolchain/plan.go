@@ -38,6 +38,9 @@ type Build struct {
 	args []string
 }
 
+// Minutes is the time of a cold build on two idle cores.
+func (b Build) Minutes() float64 { return b.tool.Minutes }
+
 // Ready reports whether the binaries are there.
 func (b Build) Ready() bool {
 	_, err := os.Stat(b.Dir)

@@ -77,13 +77,7 @@ func Pulumi(ctx context.Context, out io.Writer) (PulumiCommand, error) {
 			return command, nil
 		}
 	}
-	tools := make([]string, len(plugins))
-	for i, name := range plugins {
-		tools[i] = "pulumi-resource-" + name
-	}
-	if !found {
-		tools = append(tools, "pulumi", "pulumi-language-go")
-	}
+	tools := programs(found)
 	if _, err := Ensure(ctx, out, tools...); err != nil {
 		return PulumiCommand{}, err
 	}
@@ -109,6 +103,32 @@ func Pulumi(ctx context.Context, out io.Writer) (PulumiCommand, error) {
 		command.Root, command.Bin, command.Version = cli.Root, cli.Bin, cli.Version
 	}
 	return command, nil
+}
+
+// PulumiPrograms are the programs that [Pulumi] needs built at most: none where a
+// compatible CLI and its plugins are installed.
+func PulumiPrograms(ctx context.Context) ([]string, error) {
+	_, found := pulumiOnPath(ctx, io.Discard)
+	if !found {
+		return programs(found), nil
+	}
+	absent, err := absentPlugins()
+	if err != nil || len(absent) == 0 {
+		return nil, err
+	}
+	return programs(found), nil
+}
+
+// programs are those to build, without the CLI where one was found.
+func programs(found bool) []string {
+	var names []string
+	for _, name := range plugins {
+		names = append(names, "pulumi-resource-"+name)
+	}
+	if !found {
+		names = append(names, "pulumi", "pulumi-language-go")
+	}
+	return names
 }
 
 // pulumiOnPath returns the CLI on PATH if there is a compatible one.
@@ -142,23 +162,38 @@ func compatible(version string) bool {
 // officialPlugins reports whether all plugins are in the user's PULUMI_HOME,
 // where the CLI on PATH puts them if it can.
 func (b *builder) officialPlugins(ctx context.Context) (bool, error) {
-	home, err := userPulumiHome()
+	absent, err := absentPlugins()
 	if err != nil {
 		return false, err
 	}
-	for _, name := range plugins {
-		version, err := Version("pulumi-resource-" + name)
-		if err != nil {
-			return false, err
-		}
-		if _, err := os.Stat(filepath.Join(home, "plugins", "resource-"+name+"-v"+version)); err == nil {
-			continue
-		}
-		if offline() || !b.installPlugin(ctx, name, version) {
+	for _, plugin := range absent {
+		if offline() || !b.installPlugin(ctx, plugin.name, plugin.version) {
 			return false, ctx.Err()
 		}
 	}
 	return true, nil
+}
+
+// plugin is a resource plugin of the program.
+type plugin struct{ name, version string }
+
+// absentPlugins are those that the user's PULUMI_HOME does not have.
+func absentPlugins() ([]plugin, error) {
+	home, err := userPulumiHome()
+	if err != nil {
+		return nil, err
+	}
+	var absent []plugin
+	for _, name := range plugins {
+		version, err := Version("pulumi-resource-" + name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(filepath.Join(home, "plugins", "resource-"+name+"-v"+version)); err != nil {
+			absent = append(absent, plugin{name, version})
+		}
+	}
+	return absent, nil
 }
 
 // installPlugin asks the CLI on PATH to install a plugin and reports whether it

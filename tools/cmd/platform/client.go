@@ -91,7 +91,7 @@ func (e *environment) python(ctx context.Context) (string, error) {
 			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 			cmd.Stdout, cmd.Stderr = e.out, e.out
 			if err := cmd.Run(); err != nil {
-				return "", fmt.Errorf("installing the client: %s: %w; on Debian it needs python3-venv", strings.Join(args, " "), err)
+				return "", fmt.Errorf("installing the client: %s: %w; on Debian it needs python3-venv, and PyPI or a mirror of it in pip's configuration", strings.Join(args, " "), err)
 			}
 		}
 		return made, nil
@@ -131,14 +131,29 @@ func printEnv(ctx context.Context, e *environment) error {
 	if err := e.linkKubectl(ctx); err != nil {
 		return err
 	}
-	if client, err := e.client(ctx); err == nil {
-		vars = append(vars, client...)
+	client, err := e.client(ctx)
+	if err != nil {
+		// Before the first up there are no outputs, but pulumi and kubectl are there.
+		fmt.Fprintln(e.out, "without the MLflow client's settings:", err)
 	}
-	for _, v := range vars {
+	for _, v := range append(vars, client...) {
 		name, value, _ := strings.Cut(v, "=")
-		if _, err := fmt.Printf("export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`)); err != nil {
+		if _, err := fmt.Printf("export %s=%s\n", name, quote(value)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// quote makes a value safe for a POSIX shell.
+func quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
+
+// value is the value of one of the assignments.
+func value(assignments []string, name string) string {
+	for _, a := range assignments {
+		if v, ok := strings.CutPrefix(a, name+"="); ok {
+			return v
+		}
+	}
+	return ""
 }

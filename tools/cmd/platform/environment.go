@@ -8,10 +8,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
@@ -61,14 +64,21 @@ func (e *environment) prepare(ctx context.Context) error {
 	return err
 }
 
-// variables are the environment of pulumi, without secrets. A backend or
-// passphrase of the user's own wins.
+// ownBackend says whether the stack's state is ours to keep. A backend of the
+// user's own wins; one beside ours is what make env exported, perhaps for the
+// stack of another cluster, and does not.
+func (e *environment) ownBackend() bool {
+	theirs := os.Getenv("PULUMI_BACKEND_URL")
+	return theirs == "" || strings.HasPrefix(theirs, "file://"+filepath.Dir(e.home)+string(filepath.Separator))
+}
+
+// variables are the environment of pulumi, without secrets.
 func (e *environment) variables() []string {
 	vars := append([]string{}, e.pulumi.Env...)
-	if own := "file://" + filepath.Join(e.home, "state"); os.Getenv("PULUMI_BACKEND_URL") == "" || os.Getenv("PULUMI_BACKEND_URL") == own {
+	if e.ownBackend() {
 		// The salt in the stack's file is for the empty passphrase: a local stack has
 		// none worth the name, its state lies beside it.
-		vars = append(vars, "PULUMI_BACKEND_URL="+own, "PULUMI_CONFIG_PASSPHRASE=")
+		vars = append(vars, "PULUMI_BACKEND_URL=file://"+filepath.Join(e.home, "state"), "PULUMI_CONFIG_PASSPHRASE=")
 	}
 	return append(vars, "KUBECONFIG="+e.cluster.Kubeconfig(), "PATH="+strings.Join([]string{e.pulumi.Bin, e.binDir(), os.Getenv("PATH")}, string(os.PathListSeparator)))
 }
@@ -78,6 +88,9 @@ func (e *environment) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(e.pulumi.Bin, "pulumi"), append([]string{"--non-interactive"}, args...)...)
 	cmd.Dir = e.root
 	cmd.Env = append(os.Environ(), e.variables()...)
+	// The terminal sends Ctrl-C to the whole group and we pass it on: Pulumi would
+	// take the second one for an order to stop at once, which orphans resources.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return cmd
 }
@@ -136,6 +149,13 @@ func (e *environment) configFile(ctx context.Context) (string, error) {
 			{"exposure.port", fmt.Sprint(e.options.httpsPort)},
 			{"cluster.apiServerCIDRs[0]", "0.0.0.0/0"}, {"cluster.apiServerCIDRs[1]", "::/0"},
 		}
+		theirs, err := e.theirOperator(ctx)
+		if err != nil {
+			return "", err
+		}
+		if theirs != "" {
+			set = append(set, [2]string{"database.installOperator", "false"}, [2]string{"database.operatorNamespace", theirs})
+		}
 	}
 	for _, s := range set {
 		if err := e.run(ctx, "config", "set", "--stack", e.options.stack, "--config-file", copied, "--path", "mlflow-platform:"+s[0], s[1]); err != nil {
@@ -143,6 +163,24 @@ func (e *environment) configFile(ctx context.Context) (string, error) {
 		}
 	}
 	return copied, nil
+}
+
+// theirOperator is the namespace of a CloudNativePG that the cluster has and this
+// stack has not made; empty without one.
+func (e *environment) theirOperator(ctx context.Context) (string, error) {
+	found, err := e.cluster.FindDeployment(ctx, "app.kubernetes.io/name=cloudnative-pg")
+	if err != nil || found == "" {
+		return "", err
+	}
+	state, err := e.command(ctx, "stack", "export", "--stack", e.options.stack).Output()
+	if err != nil {
+		return "", fmt.Errorf("reading the state of stack %s: %w", e.options.stack, err)
+	}
+	if bytes.Contains(state, []byte(`"mlflow:postgres:Operator"`)) {
+		return "", nil
+	}
+	fmt.Fprintf(e.out, "using the CloudNativePG of namespace %s\n", found)
+	return found, nil
 }
 
 // client are the MLflow client's variables; the certificate is written to a
@@ -154,9 +192,16 @@ func (e *environment) client(ctx context.Context) ([]string, error) {
 	}
 	text := func(key string) string { s, _ := out[key].(string); return s }
 	passwords, _ := out["passwords"].(map[string]any)
-	password, _ := passwords["admin"].(string)
+	// The first user of the stack; there is none without a login, or where all
+	// passwords are the users' own.
+	var user, password string
+	delete(passwords, "mlflow-retention") // the platform's own job
+	if users := slices.Sorted(maps.Keys(passwords)); len(users) > 0 {
+		user = users[0]
+		password, _ = passwords[user].(string)
+	}
 	vars := []string{
-		"MLFLOW_TRACKING_URI=" + text("trackingUrl"), "MLFLOW_TRACKING_USERNAME=admin", "MLFLOW_TRACKING_PASSWORD=" + password,
+		"MLFLOW_TRACKING_URI=" + text("trackingUrl"), "MLFLOW_TRACKING_USERNAME=" + user, "MLFLOW_TRACKING_PASSWORD=" + password,
 	}
 	if text("caCertificate") != "" {
 		if err := os.WriteFile(e.caFile(), []byte(text("caCertificate")), 0o644); err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -67,6 +68,8 @@ func run(ctx context.Context, args []string) error {
 
 // options are the flags.
 type options struct {
+	// args are the flags as given, for the commands that up tells to run next.
+	args                []string
 	stack               string
 	kubeconfig, context string
 	name                string
@@ -75,7 +78,7 @@ type options struct {
 
 func parse(command string, args []string) (options, error) {
 	d := cluster.Defaults()
-	o := options{}
+	o := options{args: args}
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.StringVar(&o.stack, "stack", "local", "stack to run")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster")
@@ -92,5 +95,11 @@ func parse(command string, args []string) (options, error) {
 	if (o.kubeconfig == "") != (o.context == "") {
 		return o, fmt.Errorf("an existing cluster needs both --kubeconfig and --context")
 	}
-	return o, nil
+	if o.kubeconfig == "" {
+		return o, nil
+	}
+	// Every spelling is the same cluster, from every directory.
+	var err error
+	o.kubeconfig, err = filepath.Abs(o.kubeconfig)
+	return o, err
 }

@@ -2,22 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
 	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
 
-// workload are the images that the stack runs.
-var workload = []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "minio"}
-
 func up(ctx context.Context, e *environment) error {
 	start := time.Now()
-	if err := e.announce(ctx); err != nil {
+	programs, absent, err := e.missing(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.announce(programs, absent); err != nil {
+		return err
+	}
+	if err := e.preflight(ctx, programs); err != nil {
 		return err
 	}
 	if err := e.prepare(ctx); err != nil {
@@ -25,12 +33,8 @@ func up(ctx context.Context, e *environment) error {
 	}
 	var archives []string
 	if !e.cluster.Existing() {
-		built, err := images.Ensure(ctx, e.out, workload...)
-		if err != nil {
+		if archives, err = images.Workload(ctx, e.out); err != nil {
 			return err
-		}
-		for _, name := range workload {
-			archives = append(archives, built[name])
 		}
 	}
 	if err := e.cluster.Up(ctx); err != nil {
@@ -55,32 +59,76 @@ func up(ctx context.Context, e *environment) error {
 	return e.report(ctx, time.Since(start))
 }
 
-// announce says what will happen and how long it takes before it starts.
-func (e *environment) announce(ctx context.Context) error {
-	builds, err := toolchain.Lookup(ctx)
+// missing are the programs and images that are still to be built.
+func (e *environment) missing(ctx context.Context) (programs []toolchain.Build, absent []string, err error) {
+	names, err := toolchain.PulumiPrograms(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	missing := 0
-	for _, b := range builds {
-		if !b.Ready() {
-			missing++
+	if !e.cluster.Existing() {
+		var more []string
+		if absent, more, err = images.Absent(ctx, images.Names()...); err != nil {
+			return nil, nil, err
 		}
+		names = slices.Concat(names, more, cluster.Programs())
 	}
-	if missing == 0 {
-		_, err = fmt.Fprintln(e.out, "everything is built; make up takes a few minutes")
-		return err
+	if len(names) == 0 {
+		return nil, absent, nil
 	}
-	cache, err := toolchain.CacheDir()
-	if err != nil {
-		return err
+	if programs, err = toolchain.Lookup(ctx, names...); err != nil {
+		return nil, nil, err
 	}
-	_, err = fmt.Fprintf(e.out, `make up will
-  1. build up to %d pinned programs that are missing, from their Go modules, into %s
-     (first time only: about half an hour on two cores, 20 GB of disk)
-  2. build five container images, start a Kubernetes cluster in its own namespaces
-  3. run pulumi up -s %s
-`, missing, cache, e.options.stack)
+	return slices.DeleteFunc(programs, toolchain.Build.Ready), absent, nil
+}
+
+// preflight finds out what keeps any of the steps from working before the first
+// one takes its quarter of an hour.
+func (e *environment) preflight(ctx context.Context, programs []toolchain.Build) error {
+	names := make([]string, len(programs))
+	for i, b := range programs {
+		names[i] = b.Name
+	}
+	err := errors.Join(e.cluster.Preflight(), toolchain.Preflight(ctx, names...))
+	if !e.cluster.Existing() {
+		err = errors.Join(err, images.Preflight(ctx, images.Names()...))
+	}
+	return err
+}
+
+// imageMinutes is the time to install and pack an image of Debian packages; the
+// others are packed in a second.
+const imageMinutes = 1
+
+// announce says what will happen and how long it takes before it starts.
+func (e *environment) announce(programs []toolchain.Build, absent []string) error {
+	text := &strings.Builder{}
+	fmt.Fprintln(text, "make up will")
+	step := 0
+	say := func(format string, args ...any) {
+		step++
+		fmt.Fprintf(text, "  %d. %s\n", step, fmt.Sprintf(format, args...))
+	}
+	minutes := 5.0
+	if len(programs) > 0 {
+		build := 0.0
+		for _, b := range programs {
+			build += b.Minutes()
+		}
+		minutes += build
+		say("build %d pinned programs from their Go modules, once: up to %.0f minutes on two idle cores", len(programs), math.Ceil(build))
+	}
+	if len(absent) > 0 {
+		minutes += imageMinutes * float64(len(absent))
+		say("build the container images %s, once", strings.Join(absent, ", "))
+	}
+	if e.cluster.Existing() {
+		say("use the cluster of context %s in %s", e.options.context, e.options.kubeconfig)
+	} else {
+		say("start a Kubernetes cluster in namespaces of its own")
+	}
+	say("run pulumi up --stack %s", e.options.stack)
+	fmt.Fprintf(text, "which takes up to %.0f minutes; what is built is kept\n", minutes)
+	_, err := fmt.Fprint(e.out, text)
 	return err
 }
 
@@ -90,32 +138,54 @@ func (e *environment) report(ctx context.Context, took time.Duration) error {
 	if err != nil {
 		return err
 	}
-	url := client[0][len("MLFLOW_TRACKING_URI="):]
+	url, user := value(client, "MLFLOW_TRACKING_URI"), value(client, "MLFLOW_TRACKING_USERNAME")
 	forward := ""
 	if e.cluster.Existing() {
 		forward = fmt.Sprintf("  reach it by    kubectl --context %s -n mlflow port-forward service/gateway %d:443\n", e.options.context, e.options.httpsPort)
 	}
 	_, err = fmt.Fprintf(os.Stdout, `
 MLflow is ready after %s: %s
-  user          admin
-  password      eval "$(make -s env)" && pulumi stack output passwords --show-secrets --stack %s
+  user          %s
+  password      eval "$(%s)" && pulumi stack output passwords --show-secrets --stack %s
   certificate   %s
 %s
 Log a run:
-  pip install mlflow        # 3.17 or later
-  eval "$(make -s env)"     # address, login and certificate for the MLflow client
-  python3 - <<'PY'
+  python3 -m venv mlflow && mlflow/bin/pip install mlflow   # 3.17 or later
+  eval "$(%s)"     # address, login and certificate for the MLflow client
+  mlflow/bin/python3 - <<'PY'
 import mlflow
 with mlflow.start_run():
     mlflow.log_metric("accuracy", 0.93)
 PY
 
-Next: make demo, make doctor, make down
-`, took.Round(time.Second), url, e.options.stack, e.caFile(), forward)
+Next: %s
+`, took.Round(time.Second), url, user, e.again("-s env"), e.options.stack, e.caFile(), forward, e.again("-s env"),
+		strings.Join([]string{e.again("demo"), e.again("doctor"), e.again("down")}, ", "))
 	return err
 }
 
+// again is the command line of another command for the same cluster.
+func (e *environment) again(command string) string {
+	if len(e.options.args) == 0 {
+		return "make " + command
+	}
+	return fmt.Sprintf("make %s ARGS=%s", command, quote(strings.Join(e.options.args, " ")))
+}
+
 func down(ctx context.Context, e *environment) error {
+	if !e.cluster.Existing() {
+		// First, and without Pulumi, which may not even be built any more.
+		if err := e.cluster.Down(ctx, true); err != nil {
+			return err
+		}
+		others, err := e.otherStacks()
+		if err != nil {
+			return err
+		}
+		if e.ownBackend() && len(others) == 0 {
+			return e.forget()
+		}
+	}
 	if err := e.prepare(ctx); err != nil {
 		return err
 	}
@@ -129,26 +199,42 @@ func down(ctx context.Context, e *environment) error {
 		if err := e.run(ctx, "destroy", "--stack", e.options.stack, "--config-file", config, "--yes"); err != nil {
 			return err
 		}
-	} else if err := e.cluster.Down(ctx, true); err != nil {
-		return err
 	}
-	// The cluster is gone with everything in it, and so is what the state names.
-	// Other stacks may be in the same backend: only this one goes.
+	// The stack's resources are gone, and so is what the state names. Other stacks
+	// may be in the same backend: only this one goes.
 	out, err := e.command(ctx, "stack", "rm", e.options.stack, "--yes", "--force", "--preserve-config").CombinedOutput()
 	if err != nil && !strings.Contains(string(out), "no stack named") {
 		return fmt.Errorf("removing stack %s: %w: %s", e.options.stack, err, strings.TrimSpace(string(out)))
 	}
-	others, err := filepath.Glob(filepath.Join(e.home, "state", ".pulumi", "stacks", "*", "*.json"))
+	others, err := e.otherStacks()
 	if err != nil {
-		return fmt.Errorf("looking for other stacks: %w", err)
+		return err
 	}
 	if len(others) > 0 {
 		_, err = fmt.Fprintf(e.out, "stack %s is gone; other stacks keep their state in %s\n", e.options.stack, filepath.Join(e.home, "state"))
 		return err
 	}
+	return e.forget()
+}
+
+// otherStacks are the files of stacks that the user made beside ours.
+func (e *environment) otherStacks() ([]string, error) {
+	all, err := filepath.Glob(filepath.Join(e.home, "state", ".pulumi", "stacks", "*", "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("looking for other stacks: %w", err)
+	}
+	return slices.DeleteFunc(all, func(path string) bool { return filepath.Base(path) == e.options.stack+".json" }), nil
+}
+
+// forget removes what up keeps about the stack.
+func (e *environment) forget() error {
 	if err := os.RemoveAll(e.home); err != nil {
 		return fmt.Errorf("removing the stack's state: %w", err)
 	}
-	_, err = fmt.Fprintln(e.out, "everything that make up created is gone; make clean-cache removes what it built")
+	gone := "everything that make up created is gone; make clean-cache removes what it built"
+	if e.cluster.Existing() {
+		gone = "everything that make up created is gone but the definitions of CloudNativePG: deleting those would delete every database of the cluster"
+	}
+	_, err := fmt.Fprintln(e.out, gone)
 	return err
 }

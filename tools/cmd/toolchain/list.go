@@ -58,17 +58,17 @@ func diskUse(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("asking go for its cache: %w", err)
 	}
-	rows := []struct {
+	type row struct {
 		what string
 		dirs []string
-	}{
-		{"programs and images of earlier pins (toolchain clean)", slices.Concat(programs, archives)},
-		{"programs", []string{filepath.Join(cache, "tools")}},
-		{"images", []string{filepath.Join(cache, "images")}},
-		{"logs", []string{filepath.Join(cache, "logs"), filepath.Join(cache, "pulumi-home", "logs")}},
-		{"local clusters", []string{filepath.Join(cache, "cluster")}},
-		{"Go build cache (go clean -cache)", []string{strings.TrimSpace(string(goCache))}},
 	}
+	rows := []row{{"programs and images of earlier pins (cd tools && go run ./cmd/toolchain clean)", slices.Concat(programs, archives)}}
+	for _, part := range toolchain.Parts() {
+		rows = append(rows, row{part.What, []string{filepath.Join(cache, part.Dir)}})
+	}
+	rows = append(rows,
+		row{"local clusters (make down)", []string{filepath.Join(cache, "cluster")}},
+		row{"Go build cache (go clean -cache)", []string{strings.TrimSpace(string(goCache))}})
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nDISK USE\t%s\n", cache)
 	for _, row := range rows {

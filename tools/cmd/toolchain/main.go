@@ -6,7 +6,6 @@
 //	go run ./cmd/toolchain build [NAME...]  build what is absent; without names: all
 //	go run ./cmd/toolchain path NAME        print the directory of a program's binaries, building them if absent
 //	go run ./cmd/toolchain images [NAME...] build the local images that are absent and print their archives
-//	go run ./cmd/toolchain env              print shell assignments for the Pulumi CLI, building it if absent
 //	go run ./cmd/toolchain list             print versions, sizes and the disk use of the cache
 //	go run ./cmd/toolchain clean [-all]     remove programs and images of earlier pins; with -all everything but cluster state
 package main
@@ -22,11 +21,12 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
 	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
 )
 
-const usage = "usage: toolchain build [NAME...] | path NAME | images [NAME...] | env | list | clean [-all]"
+const usage = "usage: toolchain build [NAME...] | path NAME | images [NAME...] | list | clean [-all]"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -59,34 +59,12 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	case command == "images":
 		return buildImages(ctx, args, out, log)
-	case command == "env" && len(args) == 0:
-		return env(ctx, out, log)
 	case command == "list" && len(args) == 0:
 		return list(ctx, out)
 	case command == "clean":
 		return clean(ctx, args)
 	}
 	return errors.New(usage)
-}
-
-// env prints what a shell needs to use the Pulumi CLI.
-func env(ctx context.Context, out, log io.Writer) error {
-	pulumi, err := toolchain.Pulumi(ctx, log)
-	if err != nil {
-		return err
-	}
-	lines := []string{fmt.Sprintf("export PATH=%s:$PATH", quote(pulumi.Bin))}
-	for _, variable := range pulumi.Env {
-		name, value, _ := strings.Cut(variable, "=")
-		lines = append(lines, fmt.Sprintf("export %s=%s", name, quote(value)))
-	}
-	_, err = fmt.Fprintln(out, strings.Join(lines, "\n"))
-	return err
-}
-
-// quote makes a value safe for a POSIX shell.
-func quote(value string) string {
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
 func clean(ctx context.Context, args []string) error {
@@ -97,6 +75,15 @@ func clean(ctx context.Context, args []string) error {
 	}
 	if flags.NArg() > 0 {
 		return errors.New(usage)
+	}
+	// A node runs the programs from here: without them it would break at its next
+	// container, and nothing would say why.
+	running, err := cluster.Running()
+	if err != nil {
+		return err
+	}
+	if len(running) > 0 {
+		return fmt.Errorf("local clusters use the programs: %s; stop them first (make down, with ARGS=\"--name NAME\" for one that is not the default)", strings.Join(running, ", "))
 	}
 	if *all {
 		return toolchain.CleanAll()

@@ -9,7 +9,7 @@ import (
 )
 
 func TestUsageForWrongArguments(t *testing.T) {
-	for _, args := range [][]string{nil, {"nonsense"}, {"path"}, {"path", "a", "b"}, {"env", "x"}, {"list", "x"}, {"clean", "x"}} {
+	for _, args := range [][]string{nil, {"nonsense"}, {"path"}, {"path", "a", "b"}, {"env"}, {"list", "x"}, {"clean", "x"}} {
 		err := run(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{})
 		assert.ErrorContains(t, err, "usage: toolchain build", args)
 	}
@@ -23,9 +23,4 @@ func TestListNamesEveryProgram(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"list"}, &out, &out))
 	assert.Regexp(t, `(?m)^caddy +\d+\.\d+\.\d+ +not built$`, out.String())
 	assert.Contains(t, out.String(), "Go build cache (go clean -cache)")
-}
-
-func TestQuote(t *testing.T) {
-	assert.Equal(t, `'a b'`, quote("a b"))
-	assert.Equal(t, `'it'\''s'`, quote("it's"))
 }

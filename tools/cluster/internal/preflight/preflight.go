@@ -292,7 +292,7 @@ func ports(h Host, want Want, p *Problems) {
 	for _, port := range numbers {
 		if err := h.ListenOn(port); err != nil {
 			p.add(fmt.Sprintf("port %d of 127.0.0.1, for %s, cannot be had: %v", port, want.Ports[port], err),
-				fmt.Sprintf("find its owner with `ss --listening --tcp --processes sport = :%d`, or choose another one with --api-port or --publish", port))
+				fmt.Sprintf("find its owner with `ss --listening --tcp --processes sport = :%d`, or choose another one with --api-port or --https-port (localcluster: --publish)", port))
 		}
 	}
 }
