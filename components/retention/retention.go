@@ -1,8 +1,8 @@
-// Package retention cleans up what nobody needs any more: old finished runs
-// that no registered model refers to go to MLflow's trash, and what has been
-// in the trash long enough is removed for good. It works through MLflow, not on
-// the bucket: a bucket's age rule knows nothing of registered models and would
-// delete the one in production.
+// Package retention cleans up what nobody needs any more: old finished runs and
+// LoggedModels that no registered model refers to go to MLflow's trash, and what
+// has been in the trash long enough is removed for good. It works through MLflow,
+// not on the bucket: a bucket's age rule knows nothing of registered models and
+// would delete the one in production.
 package retention
 
 import (
@@ -34,7 +34,8 @@ type Args struct {
 	// Days until a finished run moves to the trash, and TrashDays until it is
 	// removed from there.
 	Days, TrashDays int
-	// MaxDeletions is the most that one run moves to the trash or removes from it.
+	// MaxDeletions is the most that one run of the job removes from the trash and
+	// moves to it, of everything together.
 	MaxDeletions int
 	// Env, Volumes and Mounts reach the database and, logged in, the gateway.
 	Env     corev1.EnvVarArray

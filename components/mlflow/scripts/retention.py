@@ -1,4 +1,4 @@
-"""Registry-aware retention: trashes what nothing needs, then purges the old trash.
+"""Registry-aware retention: purges the old trash, then trashes what nothing needs.
 
 Neither `mlflow gc` nor an age rule on the bucket looks at the model registry:
 both happily delete the artifacts of the model called "champion". This file looks
@@ -9,35 +9,45 @@ Kept for ever:
   - runs and LoggedModels that any version of any registered model refers to,
     by run, by model or by the path of its artifacts, and the run that produced
     such a model, together with every LoggedModel of such a run;
-  - runs and LoggedModels tagged retention=keep;
+  - runs and LoggedModels tagged retention=keep, with the LoggedModels of such a
+    run and the run of such a LoggedModel;
   - runs that are RUNNING or SCHEDULED, with their LoggedModels;
   - ancestors of every run that is kept: a child run shows up under its parent,
     so a tree of runs disappears from its leaves. A kept parent does not keep
     its children: the losing trials of a search are what retention is for.
-Everything else goes to the trash once its run ended RETENTION_DAYS ago; a
-LoggedModel goes with its run.
+Everything else goes to the trash once its run ended RETENTION_DAYS ago. A
+LoggedModel goes with its run, but not before its own RETENTION_DAYS; one without
+a run goes by its own age alone, because nothing records who loads it.
 
-Steps: 1. abort when a protected LoggedModel is in the trash (MLflow cannot
-restore one by API); 2. rescue protected runs and experiments from the trash (an
-experiment comes back with all its runs; those nobody needs go again next time);
-3. soft-delete; 4. purge the trash. Step 4 uses the same store methods as
-`mlflow gc`, not the command, because the command cannot leave experiments out,
-orphans the artifacts of LoggedModels in a purged experiment, and stops at the
-first run whose artifacts are gone (Azure reports that as an error). The purge
-reads the registry once more and skips what became protected.
+Undo: a restored run or experiment gets back the LoggedModels that this job
+trashed, at its next run (MLflow restores the run only, and has no call for a
+LoggedModel). They carry the tag retention.trashed. A LoggedModel that a person
+trashed is brought back only if it is registered or tagged retention=keep itself,
+but is not purged either while its run is outside the trash.
+
+Each step decides on what it has just read:
+  1. rescue: what is kept for ever, and the LoggedModels of restored runs, come
+     back from the trash (an experiment comes back with all its runs; those
+     nobody needs go again);
+  2. purge what has been in the trash for GC_OLDER_THAN_DAYS. It uses the same
+     store methods as `mlflow gc`, not the command, because the command cannot
+     leave experiments out, orphans the artifacts of LoggedModels in a purged
+     experiment, and stops at the first run whose artifacts are gone (Azure
+     reports that as an error). What left the trash since the reading stays;
+  3. trash, with what the purge left of MAX_DELETIONS.
 
 Environment:
   MLFLOW_TRACKING_URI        the server, http://<fixed host>:<port> (required)
   MLFLOW_BACKEND_STORE_URI   its database (required, secret)
   RETENTION_DAYS             age for the trash, at least 1, default 180
   GC_OLDER_THAN_DAYS         days in the trash before the purge, at least 1, default 30
-  MAX_DELETIONS              most soft-deletions and most purges per run, oldest
-                             first, default 1000
+  MAX_DELETIONS              most deletions of one run of this job: purged and trashed
+                             runs, LoggedModels and experiments together, in each
+                             step the oldest first, default 1000; failures do not count
   DRY_RUN                    "true" (default) only reports; "false" deletes
 
-Exit codes: 0 done, 1 failed, 2 configuration, 4 a protected LoggedModel is in
-the trash (nothing was deleted), 5 some artifacts could not be purged (the rest
-was; they are tried again next time).
+Exit codes: 0 done, 1 failed, 2 configuration, 5 some items could not be rescued,
+purged or trashed (the rest was; they are tried again next time).
 The last line is a JSON object with what was done.
 """
 
@@ -46,19 +56,36 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.entities import LifecycleStage
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db.utils import _verify_schema
+from mlflow.store.tracking.dbmodels.models import SqlLoggedModel, SqlLoggedModelTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from retention_plan import Plan, make_plan, protected, read_inventory, with_ancestors
+from retention_plan import MARK, keep_in_trash, plan_rescue, plan_trash, protected, read_inventory
 
-OK, FAILED, MISCONFIGURED = 0, 1, 2
-PROTECTED_IN_TRASH, INCOMPLETE = 4, 5
+OK, FAILED, MISCONFIGURED, INCOMPLETE = 0, 1, 2, 5
 
 DAY = 24 * 3600 * 1000  # milliseconds, the unit of MLflow's timestamps
+
+# What may be purged. A restored run is out of the trash at once but its
+# LoggedModels only at the next rescue; an experiment goes when it is empty.
+TRASH = {
+    "run": "SELECT deleted_time AS since, run_uuid AS id, artifact_uri AS uri FROM runs"
+           " WHERE lifecycle_stage = 'deleted'",
+    "model": "SELECT last_updated_timestamp_ms AS since, model_id AS id, artifact_location AS uri FROM logged_models m"
+             " WHERE lifecycle_stage = 'deleted' AND NOT EXISTS"
+             " (SELECT 1 FROM runs r WHERE r.run_uuid = m.source_run_id AND r.lifecycle_stage = 'active')",
+    "experiment": "SELECT last_update_time AS since, experiment_id AS id, NULL AS uri FROM experiments e"
+                  " WHERE lifecycle_stage = 'deleted'"
+                  " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.experiment_id = e.experiment_id)"
+                  " AND NOT EXISTS (SELECT 1 FROM logged_models m WHERE m.experiment_id = e.experiment_id)",
+}
 
 
 class Stop(Exception):
@@ -102,26 +129,62 @@ def load_settings() -> Settings:
     )
 
 
-def trashed_models(engine) -> set[str]:
-    # No API lists LoggedModels in the trash.
-    query = sqlalchemy.text("SELECT model_id FROM logged_models WHERE lifecycle_stage = 'deleted'")
-    with engine.connect() as connection:
-        return set(connection.scalars(query))
+def ago(days: int) -> int:
+    return int(time.time() * 1000) - days * DAY
 
 
-def apply_plan(client: MlflowClient, plan: Plan, dry_run: bool, done: Counter) -> None:
-    actions = [
-        ("rescued_experiments", "rescue experiment", plan.rescue_experiments, client.restore_experiment),
-        ("rescued_runs", "rescue run", plan.rescue_runs, client.restore_run),
-        ("deleted_runs", "trash run", plan.delete_runs, client.delete_run),
-        ("deleted_models", "trash model", plan.delete_models, client.delete_logged_model),
-    ]
-    for counter, verb, idents, act in actions:
-        for ident in idents:
-            log(f"{'would ' if dry_run else ''}{verb} {ident}")
-            if not dry_run:
-                act(ident)
-            done[counter] += 1
+def left(settings: Settings, done: Counter) -> int:
+    """How many deletions remain. A failure is none, or a few hopeless items would use up every night."""
+    return settings.limit - sum(done[f"{verb}_{kind}s"] for verb in ("purged", "deleted") for kind in TRASH)
+
+
+def attempt(settings: Settings, done: Counter, counter: str, what: str, act: Callable[[], None]) -> None:
+    """Does one thing, or in a dry run reports it. One that fails must not keep the rest."""
+    log(f"{'would ' if settings.dry_run else ''}{what}")
+    if not settings.dry_run:
+        try:
+            act()
+        except Exception as error:
+            log(f"could not {what}: {type(error).__name__}: {error}")
+            done["failed"] += 1
+            return
+    done[counter] += 1
+
+
+def restore_model(store: SqlAlchemyStore, ident: str) -> None:
+    """The opposite of trash_model; MLflow has no call for it."""
+    with store.ManagedSessionMaker(read_only=False) as session:
+        session.query(SqlLoggedModel).filter_by(model_id=ident, lifecycle_stage=LifecycleStage.DELETED).update(
+            {"lifecycle_stage": LifecycleStage.ACTIVE, "last_updated_timestamp_ms": ago(0)})
+        session.query(SqlLoggedModelTag).filter_by(model_id=ident, tag_key=MARK).delete()
+
+
+def trash_model(client: MlflowClient, ident: str) -> None:
+    client.set_logged_model_tags(ident, {MARK: "true"})
+    client.delete_logged_model(ident)
+
+
+def rescue(store: SqlAlchemyStore, client: MlflowClient, settings: Settings, done: Counter) -> None:
+    """Takes out of the trash what must not be there."""
+    inventory = read_inventory(client, store)
+    needed_runs, needed_models = protected(inventory)
+    done["protected_runs"], done["protected_models"] = len(needed_runs), len(needed_models)
+    log(f"{len(inventory.runs)} runs, {len(inventory.models)} models; "
+        f"protected: {len(needed_runs)} runs, {len(needed_models)} models")
+    restore = {
+        "experiment": client.restore_experiment, "run": client.restore_run,
+        "model": lambda ident: restore_model(store, ident),
+    }
+    for kind, ident in plan_rescue(inventory, ago(settings.retention_days)):
+        attempt(settings, done, f"rescued_{kind}s", f"rescue {kind} {ident}", lambda: restore[kind](ident))
+
+
+def trash(store: SqlAlchemyStore, client: MlflowClient, settings: Settings, done: Counter) -> None:
+    """Moves to the trash what nothing needs any more."""
+    delete = {"run": client.delete_run, "model": lambda ident: trash_model(client, ident)}
+    for kind, ident in plan_trash(read_inventory(client, store), ago(settings.retention_days)):
+        if left(settings, done):
+            attempt(settings, done, f"deleted_{kind}s", f"trash {kind} {ident}", lambda: delete[kind](ident))
 
 
 def delete_artifacts(uri: str) -> None:
@@ -135,52 +198,51 @@ def delete_artifacts(uri: str) -> None:
             raise
 
 
+class Trashed(NamedTuple):
+    since: int
+    kind: str
+    id: str
+    uri: str | None
+
+
+def old_trash(store: SqlAlchemyStore, kind: str, before: int, ident: str | None = None) -> list[Trashed]:
+    """What of a kind, or whether one of it, is in the trash since before a time."""
+    query = f"SELECT * FROM ({TRASH[kind]}) AS trash WHERE since <= :before" + (" AND id = :id" if ident else "")
+    with store.engine.connect() as connection:
+        rows = connection.execute(sqlalchemy.text(query), {"before": before, "id": ident})
+        return [Trashed(row.since, kind, row.id, row.uri) for row in rows]
+
+
+def purge_one(store: SqlAlchemyStore, item: Trashed, before: int, settings: Settings, done: Counter) -> None:
+    drop = {
+        "run": store._hard_delete_run, "model": store._hard_delete_logged_model,
+        "experiment": lambda ident: store._hard_delete_experiment(str(ident)),
+    }
+
+    def act() -> None:
+        if item.uri:
+            delete_artifacts(item.uri)
+        drop[item.kind](item.id)
+
+    # The store deletes an active run, too: who restored it since the listing must not lose it.
+    if not old_trash(store, item.kind, before, item.id):
+        log(f"{item.kind} {item.id} left the trash and stays")
+        return
+    attempt(settings, done, f"purged_{item.kind}s", f"purge {item.kind} {item.id}", act)
+
+
 def purge(store: SqlAlchemyStore, client: MlflowClient, settings: Settings, done: Counter) -> None:
     """Deletes for good what has been in the trash long enough."""
-    older_than = settings.gc_days * DAY
-    runs = store._get_deleted_runs(older_than=older_than)
-    models = store._get_deleted_logged_models(older_than=older_than)
-    inventory = read_inventory(client)
-    needed_runs, needed_models = protected(inventory)
-    # A run that produced a protected model is among the needed ones, and the
-    # registry was read after the trash: what was registered meanwhile stays.
-    needed_runs = with_ancestors(inventory.runs, needed_runs)
-    items = [("runs", i, store.get_run, store._hard_delete_run) for i in runs if i not in needed_runs]
-    items += [
-        ("models", i, lambda i: store.get_logged_model(i, allow_deleted=True), store._hard_delete_logged_model)
-        for i in models if i not in needed_models
-    ]
-    for kind, ident, get, drop in items[: settings.limit]:
-        log(f"{'would ' if settings.dry_run else ''}purge {kind[:-1]} {ident}")
-        if not settings.dry_run:
-            try:
-                entity = get(ident)
-                delete_artifacts(entity.info.artifact_uri if kind == "runs" else entity.artifact_location)
-                drop(ident)
-            except Exception as error:  # one broken item must not keep the rest
-                log(f"could not purge {kind[:-1]} {ident}: {type(error).__name__}: {error}")
-                done["failed_purges"] += 1
-                continue
-        done[f"purged_{kind}"] += 1
-    purge_experiments(store, settings, done)
-
-
-def purge_experiments(store: SqlAlchemyStore, settings: Settings, done: Counter) -> None:
-    """Drops old trashed experiments that hold neither runs nor LoggedModels any more."""
-    query = sqlalchemy.text(
-        "SELECT experiment_id FROM experiments e WHERE lifecycle_stage = 'deleted' AND last_update_time < :before"
-        " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.experiment_id = e.experiment_id)"
-        " AND NOT EXISTS (SELECT 1 FROM logged_models m WHERE m.experiment_id = e.experiment_id)"
-        " ORDER BY experiment_id"
-    )
-    before = int(time.time() * 1000) - settings.gc_days * DAY
-    with store.engine.connect() as connection:
-        empty = list(connection.scalars(query, {"before": before}))
-    for ident in empty:
-        log(f"{'would ' if settings.dry_run else ''}purge experiment {ident}")
-        if not settings.dry_run:
-            store._hard_delete_experiment(str(ident))
-        done["purged_experiments"] += 1
+    before = ago(settings.gc_days)
+    # The trash first, then what protects: what was registered or tagged meanwhile stays.
+    items = sorted(old_trash(store, "run", before) + old_trash(store, "model", before))
+    kept = set.union(*keep_in_trash(read_inventory(client, store), ago(settings.retention_days)))
+    for item in items:
+        if item.id not in kept and left(settings, done):
+            purge_one(store, item, before, settings, done)
+    for item in sorted(old_trash(store, "experiment", before)):
+        if left(settings, done):
+            purge_one(store, item, before, settings, done)
 
 
 def open_store(uri: str) -> SqlAlchemyStore:
@@ -193,34 +255,20 @@ def open_store(uri: str) -> SqlAlchemyStore:
     return SqlAlchemyStore(uri, "mlflow-artifacts:/")
 
 
-def retain(settings: Settings, done: Counter) -> None:
-    client = MlflowClient()
-    store = open_store(os.environ["MLFLOW_BACKEND_STORE_URI"])
-    inventory = read_inventory(client)
-    needed_runs, needed_models = protected(inventory)
-    done["protected_runs"], done["protected_models"] = len(needed_runs), len(needed_models)
-    log(f"{len(inventory.runs)} runs, {len(inventory.models)} models; "
-        f"protected: {len(needed_runs)} runs, {len(needed_models)} models")
-    if lost := sorted(trashed_models(store.engine) & needed_models):
-        raise Stop(
-            PROTECTED_IN_TRASH,
-            f"LoggedModels {', '.join(lost)} are in the trash but a registered model needs them; restore them with "
-            "UPDATE logged_models SET lifecycle_stage = 'active' WHERE model_id IN (…), or delete the model versions",
-        )
-    cutoff = int(time.time() * 1000) - settings.retention_days * DAY
-    apply_plan(client, make_plan(inventory, cutoff, settings.limit), settings.dry_run, done)
-    purge(store, client, settings, done)
-
-
 def main() -> int:
+    # A deletion that fails is tried again the next night. MLflow's seven tries take
+    # four minutes, with which sixty failures would fill this one.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     done: Counter = Counter()
     code, problem = OK, None
     try:
         settings = load_settings()
         done["dry_run"] = settings.dry_run
-        retain(settings, done)
-        if done["failed_purges"]:
-            code, problem = INCOMPLETE, f"{done['failed_purges']} items could not be purged"
+        store, client = open_store(os.environ["MLFLOW_BACKEND_STORE_URI"]), MlflowClient()
+        for step in (rescue, purge, trash):
+            step(store, client, settings, done)
+        if done["failed"]:
+            code, problem = INCOMPLETE, f"{done['failed']} items failed, see the lines 'could not'"
     except Stop as stop:
         code, problem = stop.code, str(stop)
     except Exception as error:  # a stack trace could show the database's address

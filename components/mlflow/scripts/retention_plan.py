@@ -8,10 +8,17 @@ import re
 from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import LifecycleStage, ViewType
+from mlflow.store.tracking.dbmodels.models import SqlLoggedModel
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.orm import selectinload
 
 RUN_ID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{32}(?![0-9a-f])")
 MODEL_ID = re.compile(r"(?<![0-9a-z])m-[0-9a-f]{32}(?![0-9a-f])")
+
+# The tag on a LoggedModel that retention put into the trash. Restoring a run must
+# bring back what went with it, and not what a person threw away.
+MARK = "retention.trashed"
 
 
 @dataclass(frozen=True)
@@ -30,27 +37,25 @@ class Model:
     id: str
     experiment: str
     run: str | None
+    active: bool
     keep: bool
+    marked: bool
     created: int
 
 
 @dataclass
 class Inventory:
-    """Everything in the server that retention decides about."""
+    """Everything in the server that retention decides about, the trash included."""
 
     runs: dict[str, Run] = field(default_factory=dict)
-    models: dict[str, Model] = field(default_factory=dict)  # active ones only
+    models: dict[str, Model] = field(default_factory=dict)
     trashed_experiments: set[str] = field(default_factory=set)
     registered_runs: set[str] = field(default_factory=set)
     registered_models: set[str] = field(default_factory=set)
 
 
-@dataclass
-class Plan:
-    rescue_experiments: list[str]
-    rescue_runs: list[str]
-    delete_runs: list[str]
-    delete_models: list[str]
+# What to do, in this order: the kind (experiment, run, model) and the id.
+Steps = list[tuple[str, str]]
 
 
 def pages(search, **query):
@@ -79,7 +84,22 @@ def read_registry(client: MlflowClient) -> tuple[set[str], set[str]]:
     return runs - {None, ""}, models - {None, ""}
 
 
-def read_inventory(client: MlflowClient) -> Inventory:
+def read_trashed_models(store: SqlAlchemyStore) -> list[Model]:
+    # No API lists LoggedModels in the trash.
+    with store.ManagedSessionMaker() as session:
+        rows = session.query(SqlLoggedModel).options(selectinload(SqlLoggedModel.tags))
+        return [
+            a_model(row.model_id, row.experiment_id, row.source_run_id, False,
+                    {tag.tag_key: tag.tag_value for tag in row.tags}, row.creation_timestamp_ms)
+            for row in rows.filter(SqlLoggedModel.lifecycle_stage == LifecycleStage.DELETED)
+        ]
+
+
+def a_model(ident: str, experiment, run: str | None, active: bool, tags: dict[str, str], created: int) -> Model:
+    return Model(ident, str(experiment), run, active, tags.get("retention") == "keep", MARK in tags, created)
+
+
+def read_inventory(client: MlflowClient, store: SqlAlchemyStore) -> Inventory:
     inventory = Inventory()
     # First the content, then the registry: a version registered while this
     # reads is then still seen.
@@ -96,10 +116,9 @@ def read_inventory(client: MlflowClient) -> Inventory:
                 parent=run.data.tags.get("mlflow.parentRunId"),
             )
         for model in pages(client.search_logged_models, experiment_ids=[ident], max_results=50):
-            inventory.models[model.model_id] = Model(
-                id=model.model_id, experiment=ident, run=model.source_run_id,
-                keep=model.tags.get("retention") == "keep", created=model.creation_timestamp,
-            )
+            inventory.models[model.model_id] = a_model(
+                model.model_id, ident, model.source_run_id, True, model.tags, model.creation_timestamp)
+    inventory.models |= {model.id: model for model in read_trashed_models(store)}
     inventory.registered_runs, inventory.registered_models = read_registry(client)
     return inventory
 
@@ -122,38 +141,76 @@ def with_ancestors(runs: dict[str, Run], kept: set[str]) -> set[str]:
     return result
 
 
-def make_plan(inventory: Inventory, cutoff: int, limit: int) -> Plan:
-    """Decides, from the inventory alone, what to rescue and what to trash."""
-    runs, trash = inventory.runs, inventory.trashed_experiments
+def keep_in_trash(inventory: Inventory, cutoff: int) -> tuple[set[str], set[str]]:
+    """Ids of the runs and of the LoggedModels that must not be purged even if they are in the trash."""
+    runs, (needed_runs, needed_models) = inventory.runs, protected(inventory)
+    kept_runs = with_ancestors(runs, needed_runs)
+    alive = kept_runs | {r.id for r in runs.values() if r.active}
+
+    def belongs(model: Model) -> bool:
+        if model.run in runs:
+            return model.run in alive
+        # Without a run: it went with its experiment, and that was restored.
+        return model.marked and model.created >= cutoff and model.experiment not in inventory.trashed_experiments
+
+    return kept_runs, needed_models | {m.id for m in inventory.models.values() if not m.active and belongs(m)}
+
+
+def rescued_experiments(inventory: Inventory) -> set[str]:
     needed_runs, needed_models = protected(inventory)
-    ancestors = with_ancestors(runs, needed_runs)
+    needed = [inventory.runs[i] for i in with_ancestors(inventory.runs, needed_runs) if i in inventory.runs]
+    needed += [inventory.models[i] for i in needed_models if i in inventory.models]
+    return {item.experiment for item in needed} & inventory.trashed_experiments
 
-    experiments = {runs[i].experiment for i in ancestors if i in runs}
-    experiments |= {inventory.models[i].experiment for i in needed_models if i in inventory.models}
-    rescue_experiments = sorted(experiments & trash)
-    rescue_runs = sorted(
-        i for i in ancestors if i in runs and not runs[i].active and runs[i].experiment not in trash
-    )
 
+def plan_rescue(inventory: Inventory, cutoff: int) -> Steps:
+    """Decides what comes back from the trash."""
+    kept_runs, kept_models = keep_in_trash(inventory, cutoff)
+    _, needed_models = protected(inventory)
+    runs = [inventory.runs[i] for i in sorted(kept_runs) if i in inventory.runs]
+    models = [inventory.models[i] for i in sorted(kept_models) if i in inventory.models]
+    return [
+        *(("experiment", i) for i in sorted(rescued_experiments(inventory))),
+        # A restored experiment brings its runs back itself.
+        *(("run", r.id) for r in runs if not r.active and r.experiment not in inventory.trashed_experiments),
+        *(("model", m.id) for m in models if not m.active and (m.marked or m.id in needed_models)),
+    ]
+
+
+def tree_ends(runs: dict[str, Run]) -> dict[str, int]:
+    """When the last of each run and the runs below it ended."""
+    ends = {r.id: r.ended for r in runs.values()}
+    for run in runs.values():
+        above = runs.get(run.parent)
+        while above and ends[above.id] < run.ended:
+            ends[above.id] = run.ended
+            above = runs.get(above.parent)
+    return ends
+
+
+def plan_trash(inventory: Inventory, cutoff: int) -> Steps:
+    """Decides what goes to the trash, the oldest first.
+
+    Whoever stops early leaves no child without its parent and no LoggedModel in the
+    trash without its run: a parent is as old as the last of its children and comes
+    after them, a LoggedModel is as old as its run and comes after it.
+    """
+    runs = inventory.runs
+    needed_runs, needed_models = protected(inventory)
+    doomed_experiments = inventory.trashed_experiments - rescued_experiments(inventory)
     young = {r.id for r in runs.values() if r.active and r.ended >= cutoff}
     kept = with_ancestors(runs, needed_runs | young)
-    old = sorted((r for r in runs.values() if r.active and r.id not in kept), key=lambda r: (r.ended, r.id))
-    # The limit cuts the newest; parents must not go before their children.
-    delete_runs = [r.id for r in old][:limit]
-    kept = with_ancestors(runs, kept | {r.id for r in old[limit:]})
-    delete_runs = [i for i in delete_runs if i not in kept]
+    old = [r for r in runs.values() if r.active and r.id not in kept]
+    gone = {r.id for r in old} | {r.id for r in runs.values() if not r.active} - with_ancestors(runs, needed_runs)
 
-    gone = set(delete_runs) | {r.id for r in runs.values() if not r.active and r.id not in ancestors}
-    delete_models = sorted(
-        (m.created, m.id) for m in inventory.models.values()
-        if m.id not in needed_models and m.created < cutoff
-        and (m.run is None or m.run not in runs or m.run in gone)
-    )
-    # Purging an experiment drops the rows of its LoggedModels, and with them
-    # the only trace of their artifacts: trash those first, whatever their age.
-    delete_models += sorted(
-        (m.created, m.id) for m in inventory.models.values()
-        if m.id not in needed_models and m.created >= cutoff and m.experiment in trash
-        and m.experiment not in rescue_experiments
-    )
-    return Plan(rescue_experiments, rescue_runs, delete_runs, [i for _, i in delete_models][:limit])
+    def goes(model: Model) -> bool:
+        if not model.active or model.id in needed_models or (model.run in runs and model.run not in gone):
+            return False
+        # Purging an experiment drops the rows of its LoggedModels, and with them
+        # the only trace of their artifacts: those go first, whatever their age.
+        return model.created < cutoff or model.experiment in doomed_experiments
+
+    ends = tree_ends(runs)
+    steps = [(ends[r.id], 0, -len(with_ancestors(runs, {r.id})), "run", r.id) for r in old]
+    steps += [(ends.get(m.run, m.created), 1, 0, "model", m.id) for m in inventory.models.values() if goes(m)]
+    return [(kind, ident) for *_, kind, ident in sorted(steps)]
