@@ -37,7 +37,36 @@ def test_new_bucket_gets_everything_and_a_second_run_changes_nothing(s3_env, s3,
 def test_no_rule_expires_current_objects(s3_env, s3, name):
     ensure(s3_env, name, **FULL)
     for rule in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]:
-        assert "Expiration" not in rule
+        assert rule.get("Expiration", {}) in ({}, {"ExpiredObjectDeleteMarker": True})
+
+
+@pytest.mark.parametrize("where, harmful", [
+    ({"Filter": {"Prefix": ""}, "Expiration": {"Days": 180}}, True),
+    ({"Prefix": "art", "Expiration": {"Days": 180}}, True),
+    ({"Filter": {"Prefix": "artifacts/7/"}, "Expiration": {"Date": "2030-01-01T00:00:00Z"}}, True),
+    ({"Filter": {"And": {"Prefix": "", "ObjectSizeGreaterThan": 1}}, "Expiration": {"Days": 180}}, True),
+    # The twins: elsewhere, only what is tagged, switched off, or no current object.
+    ({"Filter": {"Prefix": "scratch/"}, "Expiration": {"Days": 3}}, False),
+    ({"Filter": {"Tag": {"Key": "temporary", "Value": "yes"}}, "Expiration": {"Days": 3}}, False),
+    ({"Filter": {"Prefix": ""}, "Expiration": {"Days": 3}, "Status": "Disabled"}, False),
+    ({"Filter": {"Prefix": ""}, "Expiration": {"ExpiredObjectDeleteMarker": True}}, False),
+    ({"Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 3}}, False),
+])
+def test_rules_that_expire_artifacts_are_recognised(where, harmful):
+    found = bucket.expiring_artifacts([{"ID": "theirs", "Status": "Enabled", **where}])
+    assert len(found) == harmful
+    assert not harmful or "lifecycle rule 'theirs' expires current objects" in found[0]
+
+
+def test_a_bucket_that_expires_artifacts_is_refused_and_left_alone(s3_env, s3, name):
+    s3.create_bucket(Bucket=name)
+    theirs = {"ID": "clean-up", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 180}}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [theirs]})
+    code, _, output = ensure(s3_env, name, **FULL)
+    assert code == bucket.FAILED
+    assert "lifecycle rule 'clean-up' expires current objects below 'everything'" in output
+    assert [rule["ID"] for rule in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]] == ["clean-up"]
+    assert s3.get_bucket_versioning(Bucket=name).get("Status") != "Enabled"
 
 
 def test_only_artifacts_move_to_a_cheaper_class(s3_env, s3, name):

@@ -6,7 +6,8 @@ with what was asked. Lifecycle rules never expire current objects by age: that
 would delete registered models. They remove noncurrent versions (the undo for a
 purge), abandoned uploads, and may move old artifacts to a cheaper class: dumps
 leave before the 30 days that such classes bill at least. Rules of
-other owners on an existing bucket are kept.
+other owners on an existing bucket are kept; one that expires current artifacts is
+refused, before anything is changed.
 
 Stores differ. MinIO rejects AbortIncompleteMultipartUpload with MalformedXML
 (it cleans such uploads itself after 24 h) and encryption unless it has a key
@@ -141,7 +142,12 @@ def lifecycle_rules(wanted: Wanted) -> dict[str, dict]:
     rules = {}
     everything = {"Prefix": ""}
     if wanted.noncurrentDays:
-        rules["noncurrent"] = {"Filter": everything, "NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays}}
+        rules["noncurrent"] = {
+            "Filter": everything,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays},
+            # What is left of a deleted object after that: markers slow listings down.
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        }
     if wanted.transitions:
         rules["transitions"] = {
             "Filter": {"Prefix": ARTIFACTS},
@@ -162,6 +168,25 @@ def read_lifecycle(s3, bucket: str) -> list[dict]:
         if code_of(error) in ("NoSuchLifecycleConfiguration", "NotImplemented"):
             return []
         raise
+
+
+def expiring_artifacts(rules: list[dict]) -> list[str]:
+    """Rules of others that delete artifacts by age, those of registered models included."""
+    found = []
+    for rule in rules:
+        expiration, where = rule.get("Expiration", {}), rule.get("Filter", {})
+        prefix = where.get("Prefix") or where.get("And", {}).get("Prefix") or rule.get("Prefix", "")
+        tagged = "Tag" in where or where.get("And", {}).get("Tags")  # artifacts have no tags
+        if (
+            rule.get("Status") == "Enabled" and not tagged
+            and (ARTIFACTS.startswith(prefix) or prefix.startswith(ARTIFACTS))
+            and ("Days" in expiration or "Date" in expiration)
+        ):
+            found.append(
+                f"lifecycle rule {rule.get('ID', '')!r} expires current objects below {prefix or 'everything'!r}; "
+                f"want none that deletes objects below {ARTIFACTS!r}: registered models are there"
+            )
+    return found
 
 
 def put_lifecycle(s3, wanted: Wanted, refused: dict[str, str]) -> None:
@@ -245,12 +270,12 @@ def read_back(s3, wanted: Wanted) -> dict[str, bool]:
     stored = {rule.get("ID"): rule for rule in read_lifecycle(s3, wanted.bucket)}
     for name, rule in lifecycle_rules(wanted).items():
         have = stored.get(rule["ID"], {})
-        action = next(key for key in rule if key not in ("ID", "Status", "Filter"))
+        actions = {key: value for key, value in rule.items() if key not in ("ID", "Status", "Filter")}
         # Stores answer a rule for everything without a filter, or with the older Prefix.
         prefix = have.get("Filter", {}).get("Prefix", have.get("Prefix", ""))
         found[name] = (
             have.get("Status") == "Enabled" and prefix == rule["Filter"]["Prefix"]
-            and same_action(have.get(action), rule[action])
+            and all(same_action(have.get(action), value) for action, value in actions.items())
         )
     return found
 
@@ -277,6 +302,10 @@ def main() -> int:
         )
         wait_for_store(s3, wait)
         report["bucket"], report["created"] = wanted.bucket, ensure_bucket(s3, wanted)
+        if harmful := expiring_artifacts(read_lifecycle(s3, wanted.bucket)):
+            for problem in harmful:
+                log(problem)
+            return FAILED
         refused = configure(s3, wanted)
         found = read_back(s3, wanted)
     except (ClientError, BotoCoreError) as error:
