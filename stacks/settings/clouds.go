@@ -2,7 +2,6 @@ package settings
 
 import (
 	"net/netip"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,26 +31,10 @@ func (s *Settings) onCloud() bool {
 	return s.Platform == AWS || s.Platform == Azure || s.Platform == GCP
 }
 
-// unset is a key that means nothing on the platform: a value in it is a
-// misunderstanding.
-type unset struct {
-	key   string
-	value any
-}
-
-func (u unset) check(p *Problems, rule string, args ...any) {
-	v := reflect.ValueOf(u.value)
-	empty := v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
-	p.want(empty, u.key, u.value, rule, args...)
-}
-
 // checkManagedCluster is about the network and the cluster that a stack makes.
 func (s *Settings) checkManagedCluster(p *Problems) {
 	c := s.Cluster
 	p.want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
-	for _, key := range []unset{{"cluster.context", c.Context}, {"cluster.kubeconfig", c.Kubeconfig}} {
-		key.check(p, "nothing on platform %s: the stack makes the cluster", s.Platform)
-	}
 	p.want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
 	p.want(awsAccount.MatchString(s.Account), "account", s.Account, "the 12 digits of the AWS account")
 	p.want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))

@@ -3,9 +3,7 @@ package settings
 import (
 	encoding "encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -75,68 +73,100 @@ func secretNames(fields map[string]reflect.Value) []string {
 	return names
 }
 
-// decode lays one configuration value over a field, strictly.
+// decode lays one configuration value over a field, strictly. What does not fit
+// leaves the default behind.
 func decode(key, value string, field reflect.Value) Problems {
-	text := []byte(value)
 	if field.Kind() == reflect.String {
 		field.SetString(value)
 		return nil
 	}
-	var problems Problems
-	strict, err := json.UnmarshalStrict(text, field.Addr().Interface())
-	var mismatch *encoding.UnmarshalTypeError
-	var syntax *encoding.SyntaxError
-	switch {
-	case errors.As(err, &mismatch):
-		path := key
-		if mismatch.Field != "" {
-			path += "." + mismatch.Field
-		}
-		problems.add("%s is a %s; want %s", path, mismatch.Value, typeName(mismatch.Type))
-	case errors.As(err, &syntax), err != nil:
-		problems.add("%s is %s; want %s", key, quote(value), typeName(field.Type()))
+	var raw any
+	decoder := encoding.NewDecoder(strings.NewReader(value))
+	decoder.UseNumber()
+	duplicates, err := json.UnmarshalStrict([]byte(value), new(any))
+	if err == nil {
+		err = decoder.Decode(&raw)
 	}
-	for _, e := range strict {
-		path, ok := unknownField(e)
-		if !ok {
-			problems.add("%s: %v", key, e)
-			continue
-		}
-		problems.add("%s.%s is not a setting; want one of %s", key, path, strings.Join(siblings(field.Type(), path), ", "))
+	if err != nil {
+		var problems Problems
+		problems.want(false, key, value, "%s", typeName(field.Type()))
+		return problems
 	}
+	problems, usable := misfits(key, raw, field.Type())
+	for _, e := range duplicates {
+		var at json.FieldError
+		if errors.As(e, &at) {
+			problems.add("%s.%s is given twice; want every key once", key, at.FieldPath())
+		}
+	}
+	if !usable {
+		return problems
+	}
+	text, err := encoding.Marshal(raw)
+	if err == nil {
+		err = json.UnmarshalCaseSensitivePreserveInts(text, field.Addr().Interface())
+	}
+	problems.want(err == nil, key, value, "%s", typeName(field.Type()))
 	return problems
 }
 
-var unknown = regexp.MustCompile(`^unknown field "(.*)"$`)
-
-func unknownField(err error) (string, bool) {
-	m := unknown.FindStringSubmatch(err.Error())
-	if m == nil {
-		return "", false
-	}
-	return m[1], true
-}
-
-// siblings lists the keys that the object of an unknown key does have.
-func siblings(t reflect.Type, path string) []string {
-	steps := strings.Split(path, ".")
-	for _, step := range steps[:len(steps)-1] {
-		for i := range t.NumField() {
-			if t.Field(i).Tag.Get("json") == step {
-				t = t.Field(i).Type
-				break
-			}
+// misfits lists the keys in a value that a type does not have, and the values of
+// another type. It takes these out of their objects; a value that cannot be spared
+// is not usable. Null fits everywhere.
+func misfits(key string, value any, t reflect.Type) (p Problems, usable bool) {
+	object, isObject := value.(map[string]any)
+	list, isList := value.([]any)
+	inner := func(name string, t reflect.Type) {
+		problems, ok := misfits(key+"."+name, object[name], t)
+		p = append(p, problems...)
+		if !ok {
+			delete(object, name)
 		}
 	}
-	if t.Kind() != reflect.Struct {
-		return nil
+	switch {
+	case value == nil:
+		return nil, true
+	case isObject && t.Kind() == reflect.Struct:
+		types := map[string]reflect.Type{}
+		for i := range t.NumField() {
+			types[t.Field(i).Tag.Get("json")] = t.Field(i).Type
+		}
+		for _, name := range sortedKeys(object) {
+			if types[name] == nil {
+				p.add("%s.%s is not a setting; want one of %s", key, name, strings.Join(sortedKeys(types), ", "))
+				continue
+			}
+			inner(name, types[name])
+		}
+		return p, true
+	case isObject && t.Kind() == reflect.Map:
+		for _, name := range sortedKeys(object) {
+			inner(name, t.Elem())
+		}
+		return p, true
+	case isList && t.Kind() == reflect.Slice:
+		for _, element := range list {
+			problems, _ := misfits(key, element, t.Elem())
+			p = append(p, problems...)
+		}
+	default:
+		p.want(fits(value, t.Kind()), key, value, "%s", typeName(t))
 	}
-	var keys []string
-	for i := range t.NumField() {
-		keys = append(keys, t.Field(i).Tag.Get("json"))
+	return p, len(p) == 0
+}
+
+// fits says whether a value that is neither object nor list is of a kind.
+func fits(value any, kind reflect.Kind) bool {
+	switch v := value.(type) {
+	case string:
+		return kind == reflect.String
+	case bool:
+		return kind == reflect.Bool
+	case encoding.Number:
+		_, err := v.Int64()
+		return kind == reflect.Int && err == nil
 	}
-	slices.Sort(keys)
-	return keys
+	return false
 }
 
 func typeName(t reflect.Type) string {
@@ -164,5 +194,3 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
-
-func quote(v any) string { return fmt.Sprintf("%q", fmt.Sprint(v)) }

@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -17,16 +19,11 @@ func (p *Problems) add(format string, args ...any) {
 	*p = append(*p, fmt.Sprintf(format, args...))
 }
 
-// wantf adds "<key> is <value>; want <rule>" unless the rule holds.
+// want adds "<key> is <value>; want <rule>" unless the rule holds.
 func (p *Problems) want(ok bool, key string, value any, rule string, args ...any) {
-	if ok {
-		return
+	if !ok {
+		p.add("%s is %s; want %s", key, show(value), fmt.Sprintf(rule, args...))
 	}
-	shown := fmt.Sprint(value)
-	if s, isString := value.(string); isString {
-		shown = fmt.Sprintf("%q", s)
-	}
-	p.add("%s is %s; want %s", key, shown, fmt.Sprintf(rule, args...))
 }
 
 // required adds "<key> is required" with the command that sets it.
@@ -41,4 +38,32 @@ func (p *Problems) requiredSecret(ok bool, key, why string) {
 	if !ok {
 		p.add("%s is required %s; set it with: pulumi config set --secret %s", key, why, key)
 	}
+}
+
+// hidden is what a message leaves out even of values that are no secrets: the
+// login before the host of a URL, and PEM, which may be a key.
+var hidden = regexp.MustCompile(`(://)[^\s"]*(@)|-----BEGIN [^"]*`)
+
+// longest is where a message cuts a value off.
+const longest = 120
+
+// show is a value in a message, as JSON and without secrets.
+func show(value any) string {
+	if s, ok := value.(Secret); ok {
+		return s.String()
+	}
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	text := hidden.ReplaceAllString(strings.TrimSpace(b.String()), "${1}[secret]${2}")
+	switch {
+	case text == "null":
+		return "[]" // The one kind of setting that can be nil is a list.
+	case len(text) > longest:
+		return strings.ToValidUTF8(text[:longest], "") + "..."
+	}
+	return text
 }

@@ -282,8 +282,8 @@ type Retention struct {
 	Days int `json:"days"`
 	// TrashDays is how long it stays there before it is removed for good.
 	TrashDays int `json:"trashDays"`
-	// MaxDeletions is the most that one run of the job moves to the trash, and the
-	// most that it removes from there.
+	// MaxDeletions is the most that one run of the job removes from the trash and
+	// moves to it, together.
 	MaxDeletions int `json:"maxDeletions"`
 }
 
@@ -401,7 +401,7 @@ func (s *Settings) Warnings() []string {
 	if s.Profile == Production && !s.Protect {
 		w = append(w, "protect is false in profile production: pulumi destroy deletes the database and the bucket")
 	}
-	if len(s.Cluster.APIServerCIDRs) == 0 {
+	if s.Platform == Kubernetes && len(s.Cluster.APIServerCIDRs) == 0 {
 		w = append(w, "cluster.apiServerCIDRs is empty: the database pods may open connections to any address on the ports of cluster.apiServerPorts")
 	}
 	if s.Artifacts.Store == "s3" && s.S3AdminAccessKeyID == "" {

@@ -115,6 +115,25 @@ func TestValidConfigurationsLoad(t *testing.T) {
 		"own image":       valid().with(config{"images": `{"mlflow": "registry.example.com:5000/mlflow:1"}`}),
 		"image by digest": valid().with(config{"images": `{"mlflow": "registry.example.com/mlflow@sha256:0123"}`}),
 		"a null list":     valid().with(config{"exposure": `{"host": "a.b", "sourceCIDRs": null}`}),
+		"an endpoint with all it can have": production().with(config{
+			"artifacts": `{"endpoint": "https://s3.example.com:9000", "region": "eu-central-1", "cidrs": ["192.0.2.0/24"],
+				"transitionDays": 60, "transitionClass": "GLACIER_IR"}`,
+		}),
+		"nothing but defaults": valid().with(config{
+			"region": "", "account": "", "tags": "{}", "network": `{"cidr": "", "flowLogs": false}`,
+			"cluster": `{"context": "some-cluster", "nodes": {"max": 0}, "admins": [], "addons": {}}`,
+			"budget":  `{"enabled": false, "monthlyUSD": 0, "emails": []}`, "database": `{"highAvailability": false}`,
+			"artifacts": `{"store": "inCluster", "region": "us-east-1", "cidrs": [], "transitionDays": 0}`,
+		}),
+		"nothing but defaults on aws": cloud().with(config{
+			"database":  `{"instances": 3, "installOperator": true, "operatorNamespace": "cnpg-system"}`,
+			"artifacts": `{"store": "managed", "bucket": "", "storageGiB": 20}`,
+		}),
+		"what is switched off stays": cloud().with(config{
+			"budget": `{"enabled": false, "monthlyUSD": 900, "emails": ["platform@example.com"]}`,
+			"mlflow": `{"retention": {"enabled": false, "days": 90}}`,
+		}),
+		"a forwarded port without a way in": valid().with(config{"exposure": `{"mode": "none", "host": "localhost", "port": 8601}`}),
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +142,10 @@ func TestValidConfigurationsLoad(t *testing.T) {
 			assert.Equal(t, "test", s.Stack)
 		})
 	}
+}
+
+func TestUnusedKeysAreSettings(t *testing.T) {
+	assert.Empty(t, settings.Misnamed())
 }
 
 func TestProfilesDiffer(t *testing.T) {
@@ -186,6 +209,13 @@ func TestWarnings(t *testing.T) {
 	assert.Equal(t, []string{
 		"auth.mode is none: everybody who reaches the gateway can read and delete everything",
 	}, s.Warnings())
+
+	s, err = load(cloud())
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"platform aws has not been applied to an account yet: docs/verification.md says what was checked and how",
+		"mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false",
+	}, s.Warnings(), "nothing about keys that AWS does not use")
 }
 
 func TestStorePort(t *testing.T) {
@@ -241,6 +271,9 @@ func TestStackFilesUseExplicitProvidersOnly(t *testing.T) {
 	}
 }
 
+// platforms are those that this release runs on.
+var platforms = []settings.Platform{settings.Kubernetes, settings.AWS}
+
 // TestProjectFile keeps Pulumi.yaml, which the CLI checks and fills in first,
 // in step with the settings.
 func TestProjectFile(t *testing.T) {
@@ -258,6 +291,15 @@ func TestProjectFile(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(raw, &file))
 	assert.Equal(t, settings.Project, file.Name)
 	fields := settings.Keys()
+	var undeclared []string
+	for key := range fields {
+		if _, ok := file.Config[key]; !ok {
+			undeclared = append(undeclared, key)
+		}
+	}
+	// The CLI wants a declared key in every stack, unless it has a default. One for
+	// protect would overrule a profile, and one for a secret would be in clear.
+	assert.ElementsMatch(t, append([]string{"protect"}, secretKeys...), undeclared, "what Pulumi.yaml does not declare")
 	for key, declared := range file.Config {
 		kind, ok := fields[key]
 		if assert.True(t, ok, "%s is declared in Pulumi.yaml and is not a setting", key) {
@@ -265,7 +307,9 @@ func TestProjectFile(t *testing.T) {
 		}
 		assert.NotEmpty(t, declared.Description, key)
 		assert.Equal(t, slices.Contains(secretKeys, key), declared.Secret, "%s: secret", key)
-		if declared.Default == nil {
+		required := key == "platform" || key == "profile"
+		assert.Equal(t, required, declared.Default == nil, "%s: every stack without it fails, unless it has a default", key)
+		if required {
 			continue
 		}
 		// The engine puts a project's default into every stack's configuration, so
@@ -276,12 +320,18 @@ func TestProjectFile(t *testing.T) {
 			require.NoError(t, err)
 			text = string(raw)
 		}
-		for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
-			assert.False(t, settings.Overrules(profile, key, text), "%s: the default of Pulumi.yaml overrules profile %s", key, profile)
+		for _, platform := range platforms {
+			for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
+				assert.False(t, settings.Overrules(platform, profile, key, text), "%s: the default of Pulumi.yaml overrules %s %s", key, platform, profile)
+			}
 		}
 	}
-	assert.True(t, settings.Overrules(settings.Dev, "protect", "true"), "a default that differs is found")
-	assert.False(t, settings.Overrules(settings.Dev, "mlflow", "{}"))
+	for _, platform := range platforms {
+		assert.Contains(t, file.Config["platform"].Description, string(platform))
+	}
+	assert.True(t, settings.Overrules(settings.Kubernetes, settings.Dev, "protect", "true"), "a default that differs is found")
+	assert.True(t, settings.Overrules(settings.AWS, settings.Production, "network", `{"natGateways": 1}`), "on AWS too")
+	assert.False(t, settings.Overrules(settings.Kubernetes, settings.Dev, "mlflow", "{}"))
 }
 
 // hash is a bcrypt hash of a given cost.

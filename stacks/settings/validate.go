@@ -42,6 +42,7 @@ var rules = []func(*Settings, *Problems){
 	(*Settings).checkImages,
 	(*Settings).checkMonitoring,
 	(*Settings).checkBudget,
+	(*Settings).checkUnused,
 }
 
 func (s *Settings) validate() Problems {
@@ -64,13 +65,13 @@ func (s *Settings) checkPlatform(p *Problems) {
 	switch s.Platform {
 	case Kubernetes, AWS:
 	case Azure, GCP:
-		p.add("platform is %q; this release runs on kubernetes and aws: create the cluster yourself and set platform to kubernetes", string(s.Platform))
+		p.want(false, "platform", s.Platform, "kubernetes or aws, which this release runs on: create the cluster yourself and set platform to kubernetes")
 	case "":
 		p.required(false, "platform", "(kubernetes, aws)")
 	default:
-		p.want(false, "platform", string(s.Platform), "kubernetes or aws")
+		p.want(false, "platform", s.Platform, "kubernetes or aws")
 	}
-	p.want(s.Profile == Dev || s.Profile == Production, "profile", string(s.Profile), "dev or production")
+	p.want(s.Profile == Dev || s.Profile == Production, "profile", s.Profile, "dev or production")
 	p.want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
 	for _, key := range sortedKeys(s.Tags) {
 		p.want(len(validation.IsQualifiedName(key)) == 0 && len(validation.IsValidLabelValue(s.Tags[key])) == 0, "tags."+key, s.Tags[key],
@@ -92,13 +93,6 @@ func (s *Settings) checkCluster(p *Problems) {
 	c := s.Cluster
 	p.want(c.Mode == "existing", "cluster.mode", c.Mode, "existing on platform kubernetes")
 	p.required(c.Context != "", "cluster.context", "on platform kubernetes, so that no other cluster is used by accident")
-	p.want(c.Nodes == (Nodes{}), "cluster.nodes", c.Nodes, "nothing on platform kubernetes: its nodes are not ours")
-	for _, key := range []unset{
-		{"account", s.Account}, {"network", s.Network}, {"cluster.version", c.Version}, {"cluster.apiAccessCIDRs", c.APIAccessCIDRs},
-		{"cluster.admins", c.Admins}, {"cluster.addons", c.Addons},
-	} {
-		key.check(p, "nothing on platform kubernetes: the cluster is not ours")
-	}
 	checkCIDRs(p, "cluster.apiServerCIDRs", c.APIServerCIDRs)
 	checkCIDRs(p, "cluster.dnsCIDRs", c.DNSCIDRs)
 	for _, cidr := range c.DNSCIDRs {
@@ -109,7 +103,6 @@ func (s *Settings) checkCluster(p *Problems) {
 	for _, port := range c.APIServerPorts {
 		p.want(port >= 1 && port <= 65535, "cluster.apiServerPorts", port, "1 to 65535")
 	}
-	p.want(s.Region == "", "region", s.Region, "nothing on platform kubernetes")
 }
 
 func (s *Settings) checkDatabase(p *Problems) {
@@ -117,40 +110,35 @@ func (s *Settings) checkDatabase(p *Problems) {
 	if s.onCloud() {
 		s.checkManagedDatabase(p)
 	} else {
-		p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
-		p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
-		p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
-		for _, key := range []unset{
-			{"database.instanceType", d.InstanceType}, {"database.maxStorageGiB", d.MaxStorageGiB}, {"database.highAvailability", d.HighAvailability},
-		} {
-			key.check(p, "nothing with database.mode inCluster")
-		}
+		s.checkOwnDatabase(p)
 	}
 	p.want(d.StorageGiB >= 1, "database.storageGiB", d.StorageGiB, "at least 1")
 	need := s.Connections()
 	p.want(d.MaxConnections >= need.Total(), "database.maxConnections", d.MaxConnections, "at least %s", need)
+	checkCron(p, "database.backup.schedule", d.Backup.Schedule)
+	p.want(d.Backup.RetentionDays >= 1, "database.backup.retentionDays", d.Backup.RetentionDays, "at least 1")
+	p.want(s.Profile != Production || d.Backup.Enabled, "database.backup.enabled", d.Backup.Enabled, "true in profile production")
+}
+
+// checkOwnDatabase is about a database in the cluster.
+func (s *Settings) checkOwnDatabase(p *Problems) {
+	d := s.Database
+	p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
+	p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
+	p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
 	p.want(d.InstallOperator || naming.Label.Valid(d.OperatorNamespace) && d.OperatorNamespace != s.Namespace, "database.operatorNamespace", d.OperatorNamespace,
 		"the namespace of the operator's pods, not the workload's")
 	p.want(!d.InstallOperator || d.OperatorNamespace == DefaultOperatorNamespace, "database.operatorNamespace", d.OperatorNamespace,
 		"%s with database.installOperator true: the release manifest says so", DefaultOperatorNamespace)
 	checkResources(p, "database.resources", d.Resources)
-	checkCron(p, "database.backup.schedule", d.Backup.Schedule)
-	p.want(d.Backup.RetentionDays >= 1, "database.backup.retentionDays", d.Backup.RetentionDays, "at least 1")
-	p.want(s.Profile != Production || d.Backup.Enabled, "database.backup.enabled", d.Backup.Enabled, "true in profile production")
 }
 
 func (s *Settings) checkArtifacts(p *Problems) {
 	a := s.Artifacts
 	if s.onCloud() {
 		p.want(a.Store == "managed", "artifacts.store", a.Store, "managed on platform %s", s.Platform)
-		for _, key := range []unset{
-			{"artifacts.bucket", a.Bucket}, {"artifacts.endpoint", a.Endpoint}, {"artifacts.region", a.Region},
-			{"artifacts.caCertificate", a.CACertificate}, {"artifacts.cidrs", a.CIDRs},
-		} {
-			key.check(p, "nothing on platform %s: the stack makes the bucket", s.Platform)
-		}
 	} else {
-		p.want(naming.Bucket.Valid(a.Bucket), "artifacts.bucket", a.Bucket, "%s", naming.Bucket.Want)
+		s.checkStore(p)
 	}
 	p.want(a.NoncurrentDays >= 1, "artifacts.noncurrentDays", a.NoncurrentDays, "at least 1")
 	p.want(a.AbortUploadDays >= 1, "artifacts.abortUploadDays", a.AbortUploadDays, "at least 1")
@@ -159,32 +147,38 @@ func (s *Settings) checkArtifacts(p *Problems) {
 	classes := []string{"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
 	p.want(slices.Contains(classes, a.TransitionClass), "artifacts.transitionClass", a.TransitionClass, "%s", strings.Join(classes, ", "))
 	p.want(a.MaxUploadMiB >= 1, "artifacts.maxUploadMiB", a.MaxUploadMiB, "at least 1")
+}
+
+// checkStore is about a bucket outside of a cloud's care.
+func (s *Settings) checkStore(p *Problems) {
+	a := s.Artifacts
+	p.want(naming.Bucket.Valid(a.Bucket), "artifacts.bucket", a.Bucket, "%s", naming.Bucket.Want)
 	switch a.Store {
 	case "inCluster":
 		p.want(s.Profile == Dev, "artifacts.store", a.Store, "s3 in profile production: the in-cluster store has one copy of the data")
-		p.want(a.Endpoint == "", "artifacts.endpoint", a.Endpoint, "nothing with store inCluster")
 		p.want(a.StorageGiB >= 1, "artifacts.storageGiB", a.StorageGiB, "at least 1")
-		p.want(s.S3AdminAccessKeyID == "", "s3AdminAccessKeyId", s.S3AdminAccessKeyID, "nothing with artifacts.store inCluster: that store has one user")
-		p.want(s.S3AdminSecretAccessKey == "", "s3AdminSecretAccessKey", s.S3AdminSecretAccessKey, "nothing with artifacts.store inCluster: that store has one user")
-		p.want(a.TransitionDays == 0, "artifacts.transitionDays", a.TransitionDays, "0 with store inCluster: it has one storage class")
 	case "s3":
-		u, err := url.Parse(a.Endpoint)
-		_, portErr := a.Port()
-		p.want(err == nil && u.Scheme == "https" && u.Hostname() != "" && portErr == nil, "artifacts.endpoint", a.Endpoint, "an https URL with store s3")
-		p.want(err != nil || u.User == nil, "artifacts.endpoint", Secret(""), "a URL without a login: set s3AccessKeyId and s3SecretAccessKey")
-		p.want(len(a.CIDRs) > 0, "artifacts.cidrs", a.CIDRs, "the addresses of the endpoint with store s3: egress goes nowhere else")
-		p.requiredSecret(s.S3AccessKeyID != "", "s3AccessKeyId", "with artifacts.store s3")
-		p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
-		p.requiredSecret((s.S3AdminAccessKeyID == "") || s.S3AdminSecretAccessKey != "", "s3AdminSecretAccessKey", "with s3AdminAccessKeyId")
-		p.requiredSecret((s.S3AdminSecretAccessKey == "") || s.S3AdminAccessKeyID != "", "s3AdminAccessKeyId", "with s3AdminSecretAccessKey")
-		p.want(s.S3AdminAccessKeyID == "" || s.S3AdminAccessKeyID != s.S3AccessKeyID, "s3AdminAccessKeyId", s.S3AdminAccessKeyID,
-			"another key than s3AccessKeyId: with the server's everybody who may log in can read the dumps")
-	case "managed":
-		p.want(s.onCloud(), "artifacts.store", a.Store, "inCluster or s3 on platform kubernetes")
+		s.checkEndpoint(p)
 	default:
-		p.want(false, "artifacts.store", a.Store, "inCluster or s3")
+		p.want(false, "artifacts.store", a.Store, "inCluster or s3 on platform kubernetes")
 	}
+}
+
+// checkEndpoint is about an existing S3 endpoint.
+func (s *Settings) checkEndpoint(p *Problems) {
+	a := s.Artifacts
+	u, err := url.Parse(a.Endpoint)
+	_, portErr := a.Port()
+	p.want(err == nil && u.Scheme == "https" && u.Hostname() != "" && portErr == nil, "artifacts.endpoint", a.Endpoint, "an https URL with store s3")
+	p.want(err != nil || u.User == nil, "artifacts.endpoint", a.Endpoint, "a URL without a login: set s3AccessKeyId and s3SecretAccessKey")
+	p.want(len(a.CIDRs) > 0, "artifacts.cidrs", a.CIDRs, "the addresses of the endpoint with store s3: egress goes nowhere else")
 	checkCIDRs(p, "artifacts.cidrs", a.CIDRs)
+	p.requiredSecret(s.S3AccessKeyID != "", "s3AccessKeyId", "with artifacts.store s3")
+	p.requiredSecret(s.S3SecretAccessKey != "", "s3SecretAccessKey", "with artifacts.store s3")
+	p.requiredSecret((s.S3AdminAccessKeyID == "") || s.S3AdminSecretAccessKey != "", "s3AdminSecretAccessKey", "with s3AdminAccessKeyId")
+	p.requiredSecret((s.S3AdminSecretAccessKey == "") || s.S3AdminAccessKeyID != "", "s3AdminAccessKeyId", "with s3AdminSecretAccessKey")
+	p.want(s.S3AdminAccessKeyID == "" || s.S3AdminAccessKeyID != s.S3AccessKeyID, "s3AdminAccessKeyId", s.S3AdminAccessKeyID,
+		"another key than s3AccessKeyId: with the server's everybody who may log in can read the dumps")
 	if a.CACertificate != "" {
 		p.want(x509.NewCertPool().AppendCertsFromPEM([]byte(a.CACertificate)), "artifacts.caCertificate", "not PEM", "a PEM certificate bundle")
 	}
@@ -193,7 +187,9 @@ func (s *Settings) checkArtifacts(p *Problems) {
 func (s *Settings) checkMLflow(p *Problems) {
 	m := s.MLflow
 	v, err := semver.Parse(m.Version)
-	p.want(err == nil && v.GTE(minMLflow) && len(v.Build) == 0, "mlflow.version", m.Version, "a release, %s or later", minMLflow)
+	// Upstream spells a pre-release in another way (3.18.0rc1): the tag of this one
+	// does not exist.
+	p.want(err == nil && v.GTE(minMLflow) && len(v.Pre) == 0 && len(v.Build) == 0, "mlflow.version", m.Version, "a release, %s or later", minMLflow)
 	p.want(m.Replicas >= 1, "mlflow.replicas", m.Replicas, "at least 1")
 	p.want(s.Profile != Production || m.Replicas >= 2, "mlflow.replicas", m.Replicas, "at least 2 in profile production")
 	p.want(m.Workers >= 1 && m.Workers <= 16, "mlflow.workers", m.Workers, "1 to 16")
@@ -236,12 +232,16 @@ func (s *Settings) checkAuth(p *Problems) {
 		p.want(!slices.Contains(ServiceUsers, user), "auth.users", user, "another name: the platform's own job uses it")
 		seen[user] = true
 	}
-	hashes, err := s.PasswordHashes()
-	if err != nil {
-		p.add(`authPasswordHashes is not a JSON object of strings; want {"user": "$2y$10$..."}`)
+	if s.Auth.Mode == "basic" {
+		s.checkPasswordHashes(p)
 	}
+}
+
+func (s *Settings) checkPasswordHashes(p *Problems) {
+	hashes, err := s.PasswordHashes()
+	p.want(err == nil, "authPasswordHashes", s.AuthPasswordHashes, `a JSON object of hashes such as {"user": "$2y$10$..."}`)
 	for _, user := range sortedKeys(hashes) {
-		p.want(seen[user], "authPasswordHashes."+user, Secret(""), "a user of auth.users")
+		p.want(slices.Contains(s.Auth.Users, user), "authPasswordHashes."+user, Secret(""), "a user of auth.users")
 		// Each step doubles the work: 12 is a quarter of a second of CPU for every
 		// login that is not cached, 10 is 50 ms.
 		cost, err := bcrypt.Cost([]byte(hashes[user]))
@@ -273,12 +273,9 @@ func (s *Settings) checkExposure(p *Problems) {
 	p.want(e.Port >= 1 && e.Port <= 65535, "exposure.port", e.Port, "1 to 65535")
 	p.want(s.Profile == Dev || e.Port == 443, "exposure.port", e.Port, "443 in profile production: the load balancer listens there")
 	checkCIDRs(p, "exposure.sourceCIDRs", e.SourceCIDRs)
-	behind := e.Mode == "ingress" || e.Mode == "gateway"
-	if behind {
+	if e.Mode == "ingress" || e.Mode == "gateway" {
 		p.required(e.ControllerNamespace != "", "exposure.controllerNamespace", "with exposure.mode "+e.Mode)
-		p.want(len(e.SourceCIDRs) == 0, "exposure.sourceCIDRs", e.SourceCIDRs, "nothing with exposure.mode %s: limit sources at the controller", e.Mode)
 	}
-	p.want(e.IngressClass == "" || e.Mode == "ingress", "exposure.ingressClass", e.IngressClass, "nothing unless exposure.mode is ingress")
 	if e.Mode == "gateway" {
 		parts := strings.Split(e.ParentGateway, "/")
 		valid := !slices.ContainsFunc(parts, func(s string) bool { return !naming.Label.Valid(s) })
@@ -286,7 +283,6 @@ func (s *Settings) checkExposure(p *Problems) {
 	}
 	switch e.TLS.Source {
 	case "generated":
-		p.want(e.TLS.Certificate == "", "exposure.tls.certificate", "set", "nothing with exposure.tls.source generated")
 	case "config":
 		p.requiredSecret(s.TLSPrivateKey != "", "tlsPrivateKey", "with exposure.tls.source config")
 		s.checkCertificate(p)
@@ -338,10 +334,10 @@ func (s *Settings) checkCertificate(p *Problems) {
 func (s *Settings) checkImages(p *Problems) {
 	i := s.Images
 	p.want(i.Source == "upstream" || i.Source == "local", "images.source", i.Source, "upstream or local")
-	p.want(i.Source != "local" || s.Profile == Dev, "images.source", i.Source, "upstream in profile production")
+	p.want(i.Source != "local" || s.Profile == Dev && !s.onCloud(), "images.source", i.Source,
+		"upstream in profile production and on clouds: nobody loads images into their nodes")
 	p.want(i.Source != "local" || i.MLflow != "" || s.MLflow.Version == DefaultMLflowVersion, "mlflow.version", s.MLflow.Version,
 		"%s with images.source local: it is the one that is built", DefaultMLflowVersion)
-	p.want(i.Source != "local" || i.Registry == "", "images.registry", i.Registry, "nothing with images.source local")
 	if i.MLflow != "" {
 		_, tag, _ := strings.Cut(i.MLflow[strings.LastIndex(i.MLflow, "/")+1:], ":")
 		p.want(tag != "" && tag != "latest", "images.mlflow", i.MLflow, "a reference with an exact tag or digest")
@@ -355,10 +351,6 @@ func (s *Settings) checkMonitoring(p *Problems) {
 }
 
 func (s *Settings) checkBudget(p *Problems) {
-	if s.Platform == Kubernetes {
-		p.want(!s.Budget.Enabled, "budget.enabled", s.Budget.Enabled, "false on platform kubernetes: there is no cloud bill to watch")
-		return
-	}
 	if !s.onCloud() {
 		return
 	}

@@ -1,0 +1,119 @@
+package settings
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// unused are keys that the stack's other choices leave without effect. A value in
+// one of them is a misunderstanding, and a stack that came up with it would hide
+// it. What a switch turns off (database.backup.enabled) is not among them: it
+// stays for the day the switch is on again.
+type unused struct {
+	when bool
+	// why goes on after the value that is wanted: nothing, or the default.
+	why string
+	// keys of objects stand for everything in them.
+	keys []string
+}
+
+func (s *Settings) unused() []unused {
+	kubernetes, cloud, onCloud := s.Platform == Kubernetes, s.onCloud(), "on platform "+string(s.Platform)
+	store, exposure := s.Artifacts.Store, s.Exposure
+	// In profile production the store is the mistake, not what it ignores.
+	ownStore := kubernetes && store == "inCluster" && s.Profile != Production
+	controlled := exposure.Mode == "ingress" || exposure.Mode == "gateway"
+	s3 := []string{"s3AccessKeyId", "s3SecretAccessKey", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"}
+	return []unused{
+		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
+			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.admins", "cluster.addons", "cluster.nodes",
+		}},
+		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
+		{kubernetes, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},
+		{ownStore, "with artifacts.store inCluster: the stack makes that store", append([]string{
+			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs",
+		}, s3...)},
+		{ownStore, "with artifacts.store inCluster: it has one storage class", []string{"artifacts.transitionDays"}},
+		{kubernetes && store == "s3", "with artifacts.store s3", []string{"artifacts.storageGiB"}},
+		{cloud, onCloud + ": the stack makes the cluster", []string{
+			"cluster.kubeconfig", "cluster.context", "cluster.apiServerCIDRs", "cluster.apiServerPorts", "cluster.dnsCIDRs",
+		}},
+		{cloud, onCloud + ": the database is not in the cluster", []string{
+			"database.instances", "database.storageClass", "database.resources", "database.installOperator", "database.operatorNamespace",
+		}},
+		{cloud, onCloud + ": the stack makes the bucket", append([]string{
+			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs", "artifacts.bucket", "artifacts.storageGiB",
+		}, s3...)},
+		{s.Artifacts.TransitionDays == 0, "with artifacts.transitionDays 0", []string{"artifacts.transitionClass"}},
+		{s.Auth.Mode == "none", "with auth.mode none", []string{"authPasswordHashes"}},
+		{exposure.Mode != "ingress", "unless exposure.mode is ingress", []string{"exposure.ingressClass"}},
+		{exposure.Mode != "gateway", "unless exposure.mode is gateway", []string{"exposure.parentGateway"}},
+		{!controlled, "unless exposure.mode is ingress or gateway", []string{"exposure.controllerNamespace"}},
+		{controlled, "with exposure.mode " + exposure.Mode + ": limit sources at the controller", []string{"exposure.sourceCIDRs"}},
+		{exposure.Mode == "none", "with exposure.mode none: no way leads in", []string{"exposure.sourceCIDRs", "exposure.annotations"}},
+		// The port is a part of the URLs that are made of the host.
+		{exposure.Mode == "none" && exposure.Host == "", "without exposure.host", []string{"exposure.port"}},
+		{exposure.TLS.Source == "generated", "with exposure.tls.source generated", []string{"exposure.tls.certificate", "tlsPrivateKey"}},
+		{s.Images.Source == "local", "with images.source local", []string{"images.registry"}},
+	}
+}
+
+func (u unused) has(key string) bool {
+	return slices.ContainsFunc(u.keys, func(k string) bool { return key == k || strings.HasPrefix(key, k+".") })
+}
+
+// checkUnused tells what the user set from what the defaults did by the value: one
+// that is the default does no harm.
+func (s *Settings) checkUnused(p *Problems) {
+	choices := s.unused()
+	standard := leaves("", reflect.ValueOf(Defaults(s.Platform, s.Profile)))
+	for i, l := range leaves("", reflect.ValueOf(*s)) {
+		for _, u := range choices {
+			if u.when && u.has(l.key) {
+				p.want(same(l.value, standard[i].value), l.key, l.value.Interface(), "%s %s", standard[i].orNothing(), u.why)
+			}
+		}
+	}
+}
+
+// leaf is a setting that is not an object.
+type leaf struct {
+	key   string
+	value reflect.Value
+}
+
+// leaves are the settings in a value, in the order of the struct.
+func leaves(key string, v reflect.Value) []leaf {
+	if v.Kind() != reflect.Struct {
+		return []leaf{{key, v}}
+	}
+	var all []leaf
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("json")
+		if name == "-" {
+			continue
+		}
+		if key != "" {
+			name = key + "." + name
+		}
+		all = append(all, leaves(name, v.Field(i))...)
+	}
+	return all
+}
+
+// orNothing is a default as a rule.
+func (l leaf) orNothing() string {
+	if l.value.IsZero() && l.value.Kind() != reflect.Bool {
+		return "nothing"
+	}
+	return show(l.value.Interface()) + ", the default,"
+}
+
+// same compares two values; a list without elements is as good as none.
+func same(a, b reflect.Value) bool {
+	if k := a.Kind(); (k == reflect.Slice || k == reflect.Map) && a.Len() == 0 && b.Len() == 0 {
+		return true
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}
