@@ -73,6 +73,7 @@ func (b *build) cluster() error {
 	// The namespace holds the database's volumes, so it belongs to the data.
 	ns, err := namespace.New(b.ctx, "workspace", namespace.Args{
 		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(tableArgs(s, network)), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
+		Creator: b.clusterResult.Creator,
 		Scope: pod.Scope{
 			Images: images.Set{
 				Local: s.Images.Source == "local", Registry: s.Images.Registry, MLflowVersion: s.MLflow.Version,
@@ -93,9 +94,13 @@ func tableArgs(s *settings.Settings, network *platform.Network) netpol.Args {
 		OperatorNamespace: s.Database.OperatorNamespace, MonitoringNamespace: s.Monitoring.Namespace,
 		APIServerCIDRs: network.APIServerCIDRs, APIServerPorts: network.APIServerPorts,
 		Store: network.Store, BucketSetup: s.Platform == settings.Kubernetes, Database: network.Database,
-		SourceCIDRs: s.Exposure.SourceCIDRs,
 	}
-	if s.Exposure.Mode == "ingress" || s.Exposure.Mode == "gateway" {
+	switch s.Exposure.Mode {
+	case "loadBalancer":
+		if a.SourceCIDRs = s.Exposure.SourceCIDRs; len(a.SourceCIDRs) == 0 {
+			a.SourceCIDRs = netpol.Anywhere()
+		}
+	case "ingress", "gateway":
 		a.ControllerNamespace = s.Exposure.ControllerNamespace
 	}
 	return a
@@ -143,7 +148,7 @@ func (b *build) workload() error {
 		Scope: b.scope, Version: s.MLflow.Version, Connections: s.Connections(),
 		CPURequest:    s.MLflow.Resources.CPURequest,
 		MemoryRequest: s.MLflow.Resources.MemoryRequest, MemoryLimit: s.MLflow.Resources.MemoryLimit,
-		StorageGiB: s.Database.StorageGiB, TmpGiB: s.MLflow.TmpGiB, Origins: origins(s.Exposure),
+		TmpGiB: s.MLflow.TmpGiB, Origins: origins(s.Exposure),
 		Database: b.database, Bucket: b.bucket, Identity: b.identity, Backups: b.backups, Protect: s.Protect,
 	}, b.inCompute()...); err != nil {
 		return err

@@ -149,6 +149,11 @@ func TestGatewayConfiguration(t *testing.T) {
 			}
 		}
 		assert.Empty(t, openRoutes(all[":9180"]), "metrics lead nowhere")
+		// Hashing a password takes 50 ms of a core: without the cache each request of a
+		// logged in client would.
+		text, err := json.Marshal(config)
+		require.NoError(t, err)
+		assert.Equal(t, v.name != "no-login", bytes.Contains(text, []byte(`"hash_cache":{}`)))
 		_, encrypted := all[":8443"]["tls_connection_policies"]
 		assert.True(t, encrypted)
 		disabled, _, err := unstructured.NestedBool(config, "admin", "disabled")

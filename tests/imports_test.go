@@ -1,7 +1,13 @@
 package tests
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	gotypes "go/types"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,6 +58,61 @@ func TestSettingsKnowNoEngine(t *testing.T) {
 	t.Parallel()
 	assert.Empty(t, containing(dependencies(t, "./stacks/settings"), "github.com/pulumi/"))
 	assert.NotEmpty(t, containing(dependencies(t, "./stacks"), "github.com/pulumi/"))
+}
+
+// effects are calls in a file that belong elsewhere: outputs are for package
+// stacks alone, and the rest makes a program depend on what its settings do not
+// say, or end without an error.
+func effects(name string, file *ast.File) []string {
+	var found []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		text := gotypes.ExprString(call.Fun)
+		switch text {
+		case "ctx.Export":
+			if !strings.HasPrefix(name, "stacks/") {
+				found = append(found, name+": "+text)
+			}
+		case "os.Getenv", "os.LookupEnv", "panic", "log.Fatal", "os.Exit", "context.TODO", "time.Now":
+			found = append(found, name+": "+text)
+		}
+		return true
+	})
+	return found
+}
+
+// allowed are the exceptions, each with its reason.
+var allowed = []string{
+	"stacks/settings/validate.go: time.Now", // says how long a certificate is still good
+}
+
+func TestEffectsHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	var found []string
+	for _, dir := range []string{"components", "stacks"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join("..", dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			name, err := filepath.Rel("..", path)
+			require.NoError(t, err)
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			require.NoError(t, err)
+			found = append(found, effects(filepath.ToSlash(name), file)...)
+			return nil
+		}))
+	}
+	assert.ElementsMatch(t, allowed, found)
+
+	// The twin.
+	file, err := parser.ParseFile(token.NewFileSet(), "x.go", `package x
+func f() { ctx.Export("a", nil); panic(os.Getenv("A")); _ = context.TODO() }`, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"components/x.go: ctx.Export", "components/x.go: panic", "components/x.go: os.Getenv", "components/x.go: context.TODO"}, effects("components/x.go", file))
+	assert.NotContains(t, effects("stacks/x.go", file), "stacks/x.go: ctx.Export")
 }
 
 // TestWorkloadKnowsNoPlace keeps the workload independent of where it runs.

@@ -3,6 +3,7 @@ package tests
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,13 @@ func structural() []property {
 			"another's provider": func(g *graph.Graph) {
 				g.Edit("mlflow-server", func(n *graph.Node) { n.Provider = g.OfType("pulumi:providers:random")[0].URN })
 			},
+		}},
+		{name: "what others may have is never taken over", holds: graph.Adopting, twins: map[string]func(*graph.Graph){
+			"the usual provider": edit("database-operator-clusterrole-cnpg-manager", func(n *graph.Node) {
+				n.Provider = strings.Replace(n.Provider, "cluster-creator", "cluster-provider", 1)
+			}),
+			"applies on the server": set("cluster-creator", "enableServerSideApply", true),
+			"the default":           set("cluster-creator", "enableServerSideApply", nil),
 		}},
 		{name: "names are unique", holds: graph.Duplicates, twins: map[string]func(*graph.Graph){
 			"a node twice":    func(g *graph.Graph) { g.Nodes = append(g.Nodes, g.Nodes[3]) },

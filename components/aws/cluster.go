@@ -39,14 +39,21 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err != nil {
 		return nil, err
 	}
+	own := component.Options(c, pulumi.DependsOn(append(admitted, ready...)))
 	c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
 		Kubeconfig:            p.kubeconfig(cluster),
 		EnableServerSideApply: pulumi.Bool(true),
 		// As on every platform: a changed Secret is not deleted and made again.
 		EnableSecretMutable: pulumi.Bool(true), EnableConfigMapMutable: pulumi.Bool(true),
-	}, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...)
+	}, own...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the Kubernetes provider: %w", err)
+	}
+	c.Creator, err = kubernetes.NewProvider(ctx, name+"-creator", &kubernetes.ProviderArgs{
+		Kubeconfig: p.kubeconfig(cluster), EnableServerSideApply: pulumi.Bool(false),
+	}, own...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the Kubernetes provider for what must not exist yet: %w", err)
 	}
 	if err := p.storageClass(ctx, name, c); err != nil {
 		return nil, err

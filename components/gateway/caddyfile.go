@@ -66,7 +66,7 @@ func caddyfile(a Args) string {
 	}
 }
 
-%[11]s
+%[10]s
 
 (routes) {
 	# One line a request, with the user, the route and the status; credentials
@@ -90,43 +90,43 @@ func caddyfile(a Args) string {
 			header_up -X-Remote-User
 		}
 	}
-	%[10]s
+	%[9]s
 	handle {
-		%[3]s
-		# The length that a client states is looked at before the upload, so that
-		# the answer arrives and nothing is sent in vain; the limit below is for
-		# bodies without a length.
-		@oversize expression `+"`"+`{header.Content-Length} != "" && int({header.Content-Length}) > %[9]d`+"`"+`
-		error @oversize 413
-		request_body {
-			max_size %[4]dMiB
-		}
-		# The bucket is for the server alone: presigned addresses would go around
-		# the login, the limit and the log, and name a host that clients do not
-		# reach. Clients since MLflow 3.17 ask what the server offers and then use
-		# nothing else; here they get the answer of a server that does not say,
-		# and an upload that asks regardless falls back to the gateway.
-		@offers path /api/3.0/mlflow/server-info
-		@presigned path */mlflow-artifacts/mpu/* */mlflow-artifacts/presigned/* */mlflow/artifacts/presigned-*
-		@presignedQuery query presigned=*
-		header @offers Content-Type application/json
-		header @presigned Content-Type application/json
-		respond @offers `+"`"+`{"error_code":"ENDPOINT_NOT_FOUND","message":"this gateway does not tell what the server behind it offers"}`+"`"+` 404
-		respond @presigned `+"`"+`{"error_code":"NOT_IMPLEMENTED","message":"Multipart upload is not supported for the current artifact repository: artifacts go through this gateway"}`+"`"+` 501
-		error @presignedQuery 501
-		reverse_proxy %[1]s {
-			# MLflow answers to one Host only; the user is known here and the
-			# password goes no further.
-			header_up Host %[2]s
-			header_up X-Remote-User {http.auth.user.id}
-			header_up -Authorization
-			# A pod that just went away refuses connections: try the next one.
-			lb_try_duration 30s
-			lb_try_interval 250ms
-			flush_interval -1
-			transport http {
-				dial_timeout 3s
-				keepalive 30s
+		# In this order: Caddy's own would look at the size before the login.
+		route {
+			%[3]s
+			# A length that the client states is refused before the upload, so that the
+			# answer arrives and nothing is sent in vain; a body without one is cut off.
+			request_body {
+				max_size %[4]dMiB
+			}
+			# The bucket is for the server alone: presigned addresses would go around
+			# the login, the limit and the log, and name a host that clients do not
+			# reach. Clients since MLflow 3.17 ask what the server offers and then use
+			# nothing else; here they get the answer of a server that does not say,
+			# and an upload that asks regardless falls back to the gateway.
+			@offers path /api/3.0/mlflow/server-info
+			@presigned path */mlflow-artifacts/mpu/* */mlflow-artifacts/presigned/* */mlflow/artifacts/presigned-*
+			@presignedQuery query presigned=*
+			header @offers Content-Type application/json
+			header @presigned Content-Type application/json
+			respond @offers `+"`"+`{"error_code":"ENDPOINT_NOT_FOUND","message":"this gateway does not tell what the server behind it offers"}`+"`"+` 404
+			respond @presigned `+"`"+`{"error_code":"NOT_IMPLEMENTED","message":"Multipart upload is not supported for the current artifact repository: artifacts go through this gateway"}`+"`"+` 501
+			error @presignedQuery 501
+			reverse_proxy %[1]s {
+				# MLflow answers to one Host only; the user is known here and the
+				# password goes no further.
+				header_up Host %[2]s
+				header_up X-Remote-User {http.auth.user.id}
+				header_up -Authorization
+				# A pod that just went away refuses connections: try the next one.
+				lb_try_duration 30s
+				lb_try_interval 250ms
+				flush_interval -1
+				transport http {
+					dial_timeout 3s
+					keepalive 30s
+				}
 			}
 		}
 	}
@@ -159,5 +159,5 @@ func caddyfile(a Args) string {
 }
 `, a.Upstream, a.UpstreamHost, ask, a.MaxUploadMiB,
 		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number,
-		a.MaxUploadMiB<<20, anonymous, login)
+		anonymous, login)
 }

@@ -16,19 +16,25 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
 		return nil, err
 	}
-	args := &kubernetes.ProviderArgs{
-		Context:               pulumi.String(p.settings.Cluster.Context),
+	var kubeconfig pulumi.StringPtrInput
+	if path := p.settings.Cluster.Kubeconfig; path != "" {
+		kubeconfig = pulumi.String(path)
+	}
+	var err error
+	if c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
+		Context: pulumi.String(p.settings.Cluster.Context), Kubeconfig: kubeconfig,
 		EnableServerSideApply: pulumi.Bool(true),
 		// Without these a changed Secret or ConfigMap is deleted and made again, and a
 		// pod that starts in between cannot mount it. Checksums roll the pods.
 		EnableSecretMutable: pulumi.Bool(true), EnableConfigMapMutable: pulumi.Bool(true),
-	}
-	if path := p.settings.Cluster.Kubeconfig; path != "" {
-		args.Kubeconfig = pulumi.String(path)
-	}
-	var err error
-	if c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", args, component.Options(c)...); err != nil {
+	}, component.Options(c)...); err != nil {
 		return nil, fmt.Errorf("creating the Kubernetes provider: %w", err)
+	}
+	if c.Creator, err = kubernetes.NewProvider(ctx, name+"-creator", &kubernetes.ProviderArgs{
+		Context: pulumi.String(p.settings.Cluster.Context), Kubeconfig: kubeconfig,
+		EnableServerSideApply: pulumi.Bool(false),
+	}, component.Options(c)...); err != nil {
+		return nil, fmt.Errorf("creating the Kubernetes provider for what must not exist yet: %w", err)
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{})
 }

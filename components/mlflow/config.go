@@ -111,7 +111,6 @@ func (b *builder) env() corev1.EnvVarArray {
 		// Seven more processes and 1 GB a pod; on by default since 3.9.
 		pod.Env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"),
 		pod.Env("MLFLOW_DISABLE_TELEMETRY", "true"), pod.Env("DO_NOT_TRACK", "true"),
-		pod.Env("MLFLOW_EXPOSE_PROMETHEUS", "/tmp/metrics"),
 		pod.SecretEnv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", pulumi.String(keysSecret), "webhook"),
 		pod.SecretEnv("MLFLOW_CRYPTO_KEK_PASSPHRASE", pulumi.String(keysSecret), "crypto"),
 		pod.Env("MLFLOW_UVICORN_OPTS", b.uvicorn()),

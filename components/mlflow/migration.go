@@ -15,6 +15,11 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 )
 
+// dumpGiB limits the dump before a migration. The limit of the nightly dumps
+// follows the database's volume; here that would replace the Job, and so stop
+// MLflow, whenever the volume grows.
+const dumpGiB = 1024
+
 // deadline is the time of the Job in seconds: a dump, and an hour for the
 // migration, which may rewrite tables. A killed one starts over safely.
 const deadline = backup.Deadline + 3600
@@ -27,7 +32,7 @@ const deadline = backup.Deadline + 3600
 // A new version gives the Job another name and so replaces it. The Deployment
 // is replaced with it, deleted first: MLflow does not support two versions on
 // one schema, so every writer stops before the migration starts.
-func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
+func (b *builder) migration(s *secrets, checked *batchv1.Job) (*batchv1.Job, error) {
 	env, volumes, mounts := DatabaseAccess(b.args.Database)
 	dump := backup.Containers(backup.Dump{
 		MLflowImage: b.image, PostgresImage: b.postgres, Access: b.args.Backups,
@@ -47,11 +52,11 @@ func (b *builder) migration(s *secrets) (*batchv1.Job, error) {
 			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
 				Name: "migrate", Image: b.image, Script: "migrate.py", Env: env, Mounts: mounts,
 			})},
-			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(b.args.StorageGiB), volumes, b.args.Backups.Identity.Volumes),
+			Volumes: pod.Concat(scripts.Volumes(), backup.Volumes(dumpGiB), volumes, b.args.Backups.Identity.Volumes),
 		}.Spec(),
 	}, b.child(
 		pulumi.DeleteBeforeReplace(true),
-		pulumi.DependsOn(pod.Join(b.args.After, s.all, b.args.Database.Ready, b.args.Backups.Ready)),
+		pulumi.DependsOn(pod.Join(b.args.After, s.all, b.args.Database.Ready, b.args.Backups.Ready, []pulumi.Resource{checked})),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the migration Job: %w", err)

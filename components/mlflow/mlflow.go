@@ -28,8 +28,6 @@ type Args struct {
 	Connections connections.Budget
 	// CPURequest, MemoryRequest and MemoryLimit of a pod.
 	CPURequest, MemoryRequest, MemoryLimit string
-	// StorageGiB is the size of the database's volume, which bounds its dump.
-	StorageGiB int
 	// TmpGiB is the size of /tmp.
 	TmpGiB int
 	// Origins are the URLs browsers use, scheme://host[:port].
@@ -62,7 +60,7 @@ func Host(namespace string) string {
 	return fmt.Sprintf("%s.%s.svc:%d", netpol.MLflow.Name, namespace, netpol.MLflowHTTP.Number)
 }
 
-// New creates the server: Secrets, the schema migration, the Deployment, its
+// New creates the server: Secrets, the checks of image and schema, the Deployment, its
 // Service and its disruption budget.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Server, error) {
 	image, err := args.Images.Ref(images.MLflow)
@@ -87,7 +85,11 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err != nil {
 		return nil, err
 	}
-	migration, err := b.migration(secrets)
+	checked, err := b.checkImage()
+	if err != nil {
+		return nil, err
+	}
+	migration, err := b.migration(secrets, checked)
 	if err != nil {
 		return nil, err
 	}

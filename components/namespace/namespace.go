@@ -33,6 +33,8 @@ type Args struct {
 	Scope pod.Scope
 	// Protect guards the namespace: deleting it deletes every volume in it.
 	Protect bool
+	// Creator is the provider that makes the namespace and refuses one that exists.
+	Creator pulumi.ProviderResource
 }
 
 // Namespace is the result.
@@ -57,7 +59,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	namespace, err := corev1.NewNamespace(ctx, name+"-namespace", &corev1.NamespaceArgs{
 		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Name), Labels: labels},
-	}, component.Options(n, protect.Options(args.Protect)...)...)
+	}, component.Options(n, append(protect.Options(args.Protect), pulumi.Provider(args.Creator))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating namespace %s: %w", args.Name, err)
 	}

@@ -58,6 +58,8 @@ var (
 	MLflow = Workload{"mlflow", nameLabel, []Port{MLflowHTTP}}
 	// Migration brings the schema up to date before a server starts.
 	Migration = Workload{"mlflow-migration", nameLabel, nil}
+	// ImageCheck looks at the image that is to run; it needs no network.
+	ImageCheck = Workload{"mlflow-image", nameLabel, nil}
 	// Retention cleans up old runs.
 	Retention = Workload{"mlflow-retention", nameLabel, nil}
 	// Backup dumps the database into the bucket, and restores it.
@@ -114,7 +116,7 @@ type Args struct {
 	BucketSetup bool
 	// Database is where a managed database answers; empty for one in the cluster.
 	Database []Endpoint
-	// SourceCIDRs may reach the gateway; empty is everybody.
+	// SourceCIDRs outside the cluster may reach the gateway; empty is nobody.
 	SourceCIDRs []string
 	// ControllerNamespace is where an ingress controller runs; empty without one.
 	ControllerNamespace string
@@ -135,26 +137,24 @@ func (e Endpoint) edge(from Workload) Edge {
 	return Edge{in(from), Peer{CIDRs: e.CIDRs}, []Port{{"outside", e.Port}}, e.Why}
 }
 
-var anywhere = []string{"0.0.0.0/0", "::/0"}
+// Anywhere is every address.
+func Anywhere() []string { return []string{"0.0.0.0/0", "::/0"} }
 
 func in(w Workload) Peer { return Peer{Workload: &w} }
 
 // Edges is the table for a stack.
 func Edges(a Args) []Edge {
-	sources := a.SourceCIDRs
-	if len(sources) == 0 {
-		sources = anywhere
-	}
 	edges := []Edge{
 		{in(Gateway), in(MLflow), []Port{MLflowHTTP}, "only the gateway reaches the tracking server"},
 		{in(Retention), in(Gateway), []Port{GatewayHTTPS}, "the job logs in like everybody"},
 		{Peer{EveryNamespace: true}, in(Gateway), []Port{GatewayHTTPS}, "clients in the cluster; the gateway asks for the login"},
 	}
-	wayIn := Edge{Peer{CIDRs: sources}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"}
-	if a.ControllerNamespace != "" {
-		wayIn = Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"}
+	if len(a.SourceCIDRs) > 0 {
+		edges = append(edges, Edge{Peer{CIDRs: a.SourceCIDRs}, in(Gateway), []Port{GatewayHTTPS}, "the way in; the gateway asks for the login"})
 	}
-	edges = append(edges, wayIn)
+	if a.ControllerNamespace != "" {
+		edges = append(edges, Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"})
+	}
 	edges = append(edges, a.databaseEdges()...)
 	edges = append(edges, a.storeEdges()...)
 	if a.MonitoringNamespace != "" {
@@ -219,7 +219,7 @@ func (a Args) storeEdges() []Edge {
 
 func (a Args) apiServer() Peer {
 	if len(a.APIServerCIDRs) == 0 {
-		return Peer{CIDRs: anywhere}
+		return Peer{CIDRs: Anywhere()}
 	}
 	return Peer{CIDRs: a.APIServerCIDRs}
 }
@@ -237,7 +237,7 @@ func (a Args) apiServerPorts() []Port {
 // edge would stop other teams' databases from being managed.
 func OperatorEdges(a Args) []Edge {
 	edges := []Edge{
-		{Peer{CIDRs: anywhere}, in(Operator), []Port{Webhook}, "the API server calls the webhooks from an address Kubernetes does not name"},
+		{Peer{CIDRs: Anywhere()}, in(Operator), []Port{Webhook}, "the API server calls the webhooks from an address Kubernetes does not name"},
 		{in(Operator), a.apiServer(), a.apiServerPorts(), "the operator watches its objects"},
 		{in(Operator), Peer{EveryNamespace: true, Workload: &Database}, []Port{PostgreSQLStatus}, "the state of instances"},
 	}

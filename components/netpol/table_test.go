@@ -13,7 +13,8 @@ import (
 
 // tables are the shapes a stack's table can have.
 var tables = withPorts(map[string]netpol.Args{
-	"in-cluster store": {OperatorNamespace: "cnpg-system", BucketSetup: true},
+	"in-cluster store": {OperatorNamespace: "cnpg-system", BucketSetup: true, SourceCIDRs: netpol.Anywhere()},
+	"inside":           {OperatorNamespace: "cnpg-system", BucketSetup: true},
 	"managed": {OperatorNamespace: "cnpg-system",
 		Store:    []netpol.Endpoint{{CIDRs: []string{"203.0.113.0/24"}, Port: 443, Why: "the bucket"}, {CIDRs: []string{"169.254.170.23/32"}, Port: 80, Why: "credentials"}},
 		Database: []netpol.Endpoint{{CIDRs: []string{"10.20.0.192/26"}, Port: 5432}}},
@@ -132,6 +133,7 @@ func TestWhoReachesWhat(t *testing.T) {
 			"postgresql:9187": nil,
 			"minio:9000":      {"/bucket-setup[]", "/database-backup[]", "/mlflow-migration[]", "/mlflow[]"},
 		},
+		"inside":     {"gateway:8443": {"*[]", "/mlflow-retention[]"}, "gateway:8080": nil, "mlflow:5000": {"/gateway[]"}},
 		"s3":         {"gateway:8443": {"*[]", "/mlflow-retention[]", "[198.51.100.0/24]"}, "mlflow:5000": {"/gateway[]"}, "minio:9000": nil},
 		"managed":    {"postgresql:5432": nil, "postgresql:8000": nil, "minio:9000": nil, "mlflow:5000": {"/gateway[]"}},
 		"controller": {"gateway:8080": {"ingress[]"}, "mlflow:5000": {"/gateway[]"}},
@@ -165,14 +167,13 @@ func TestNothingBypassesTheGateway(t *testing.T) {
 }
 
 func TestDefaultsWithoutAddresses(t *testing.T) {
-	anywhere := []string{"0.0.0.0/0", "::/0"}
 	apiServer := func(a netpol.Args) netpol.Edge {
 		edges := netpol.OperatorEdges(a)
 		i := slices.IndexFunc(edges, func(e netpol.Edge) bool { return e.From.Workload != nil && len(e.To.CIDRs) > 0 })
 		return edges[i]
 	}
 	e := apiServer(netpol.Args{APIServerPorts: []int{443, 16443}})
-	assert.Equal(t, anywhere, e.To.CIDRs, "without addresses of the API server every address is open, on its ports only")
+	assert.Equal(t, netpol.Anywhere(), e.To.CIDRs, "without addresses of the API server every address is open, on its ports only")
 	assert.Equal(t, []netpol.Port{{Name: "api-server", Number: 443}, {Name: "api-server", Number: 16443}}, e.Ports)
 	e = apiServer(netpol.Args{APIServerCIDRs: []string{"10.96.0.1/32"}, APIServerPorts: []int{443}})
 	assert.Equal(t, []string{"10.96.0.1/32"}, e.To.CIDRs)

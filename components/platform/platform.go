@@ -56,6 +56,10 @@ type Cluster struct {
 	pulumi.ResourceState
 	// Provider is the Kubernetes provider that every workload resource uses.
 	Provider *kubernetes.Provider
+	// Creator is a provider for what must not exist yet. Provider applies on the
+	// server, which takes over an object that is there, and with the stack that
+	// object would go: a namespace with everything that others have in it.
+	Creator *kubernetes.Provider
 	// LoadBalancerAnnotations ask the cloud for the load balancer that suits long
 	// uploads.
 	LoadBalancerAnnotations map[string]string

@@ -19,11 +19,14 @@ import (
 
 const operatorToken = "mlflow:postgres:Operator"
 
-// OperatorNamespace is where CloudNativePG's manifest puts the operator.
-const OperatorNamespace = "cnpg-system"
-
 // OperatorArgs are the inputs of the operator.
 type OperatorArgs struct {
+	// Namespace is where CloudNativePG's manifest puts the operator.
+	Namespace string
+	// Creator is the provider that makes what every installation of the operator has
+	// under a name of its own, and refuses what exists: two operators would work on
+	// the same databases, and with the stack the other one would go.
+	Creator pulumi.ProviderResource
 	// Images resolves the operator's image.
 	Images images.Set
 	// PullSecrets are names of image pull Secrets in the operator's namespace.
@@ -58,39 +61,36 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	if err := ctx.RegisterComponentResource(operatorToken, name, o, opts...); err != nil {
 		return nil, err
 	}
-	// The order of the manifest is not the order of need: what defines comes
-	// first, then what may, then what runs, then what intercepts.
+	// The order of the manifest is not the order of need. What the whole cluster
+	// has once comes first: where it exists, somebody else runs the operator, and
+	// nothing more is made. Then what defines, then what may, then what runs.
 	var before []pulumi.Resource
 	for _, stage := range [][]string{
 		{"Namespace"},
-		{"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ConfigMap", "Service"},
+		{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRole"},
+		{"CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Service"},
 		{"ClusterRoleBinding"},
 	} {
-		made, err := o.create(ctx, name, args.Protect, objects, stage, before)
+		made, err := o.create(ctx, name, args, objects, stage, before)
 		if err != nil {
 			return nil, err
 		}
 		before = append(before, made...)
 		if stage[0] == "Namespace" {
-			policies, err := netpol.New(ctx, name+"-netpol", pulumi.String(OperatorNamespace), args.Edges, args.DNSCIDRs, component.Options(o, pulumi.DependsOn(before))...)
+			policies, err := netpol.New(ctx, name+"-netpol", pulumi.String(args.Namespace), args.Edges, args.DNSCIDRs, component.Options(o, pulumi.DependsOn(before))...)
 			if err != nil {
 				return nil, err
 			}
 			before = append(before, policies.All...)
 		}
 	}
-	if o.Ready, err = o.create(ctx, name, args.Protect, objects, []string{"Deployment"}, before); err != nil {
+	if o.Ready, err = o.create(ctx, name, args, objects, []string{"Deployment"}, before); err != nil {
 		return nil, err
 	}
-	hooks, err := o.create(ctx, name, args.Protect, objects, []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, before)
-	if err != nil {
-		return nil, err
-	}
-	o.Ready = append(o.Ready, hooks...)
 	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{})
 }
 
-func (o *Operator) create(ctx *pulumi.Context, name string, guard bool, objects []object, kinds []string, after []pulumi.Resource) ([]pulumi.Resource, error) {
+func (o *Operator) create(ctx *pulumi.Context, name string, args OperatorArgs, objects []object, kinds []string, after []pulumi.Resource) ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
 	for _, kind := range kinds {
 		for _, obj := range objects {
@@ -101,11 +101,13 @@ func (o *Operator) create(ctx *pulumi.Context, name string, guard bool, objects 
 			own := []pulumi.ResourceOption{pulumi.DependsOn(after)}
 			switch kind {
 			case "Namespace":
-				own = append(own, protect.Options(guard)...)
+				own = append(own, append(protect.Options(args.Protect), pulumi.Provider(args.Creator))...)
+			case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRole":
+				own = append(own, pulumi.Provider(args.Creator))
 			case "CustomResourceDefinition":
 				// Deleting a definition deletes every database of the cluster, also those of
-				// other stacks: it stays whatever this stack says.
-				own = append(own, pulumi.Protect(guard), pulumi.RetainOnDelete(true))
+				// other stacks: it stays whatever this stack says, and a later stack finds it.
+				own = append(own, pulumi.Protect(args.Protect), pulumi.RetainOnDelete(true))
 			}
 			r := &pulumi.CustomResourceState{}
 			err := ctx.RegisterResource(obj.token(), name+"-"+role, pulumi.ToMap(obj), r, component.Options(o, own...)...)

@@ -134,6 +134,27 @@ func databaseRestart(t *testing.T, p *platform) {
 	assert.Equal(t, restarts, p.restarts(t), "an outage of the database restarts no server")
 }
 
+// unencrypted connects as the server does, and then without encryption.
+const unencrypted = `
+import os, psycopg2
+uri = os.environ["MLFLOW_BACKEND_STORE_URI"].replace("+psycopg2", "")
+psycopg2.connect(uri).close()
+print("encrypted: connected")
+try:
+    psycopg2.connect(uri.replace("sslmode=verify-full", "sslmode=disable")).close()
+    print("unencrypted: connected")
+except psycopg2.OperationalError as error:
+    print("unencrypted:", error)
+`
+
+// databaseEncryption tries the way that nothing of the platform goes.
+func databaseEncryption(t *testing.T, p *platform) {
+	out := p.python3(t, namespace, p.serverPod(t), unencrypted)
+	assert.Contains(t, out, "encrypted: connected")
+	assert.NotContains(t, out, "unencrypted: connected")
+	assert.Contains(t, out, "no encryption", "PostgreSQL says why")
+}
+
 // restarts counts container restarts of the server pods.
 func (p *platform) restarts(t *testing.T) map[string]string {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,8 @@ type platform struct {
 	root, artifacts, bin string
 	// vars are the assignments of `platform env`, empty before the first use.
 	vars map[string]string
+	// said is what up printed.
+	said string
 	// kubeBin is the directory of kubectl.
 	kubeBin string
 	count   atomic.Int32
@@ -76,12 +79,20 @@ func (p *platform) command(t *testing.T, name string, args ...string) *exec.Cmd 
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = filepath.Join(p.root, "tools")
-	cmd.Env = os.Environ()
+	cmd.Env = own()
 	for k, v := range p.vars {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
+}
+
+// own is the environment without what the shell of a developer may have from
+// make env: a run must not touch that stack.
+func own() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "PULUMI_") || strings.HasPrefix(v, "MLFLOW_TRACKING_") || strings.HasPrefix(v, "KUBECONFIG=")
+	})
 }
 
 // run runs a command and keeps its output among the artifacts.

@@ -13,16 +13,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudnative-pg/cloudnative-pg/releases"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-platform/mlflow-platform/components/images"
 )
 
 // existingPort is where the port-forward to the existing cluster listens.
 const existingPort = "8601"
 
 // existingCluster takes the cluster for somebody else's: reached by a kubeconfig
-// and a context, with the upstream names of the images and no load balancer. The
-// stack comes and goes, everything else stays as it was.
+// and a context, with the upstream names of the images, an operator of their own
+// and no load balancer. The stack comes and goes, everything else stays as it was.
 func existingCluster(t *testing.T, p *platform) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	text, err := os.ReadFile(p.vars["KUBECONFIG"])
@@ -32,25 +35,35 @@ func existingCluster(t *testing.T, p *platform) {
 	p.nameUpstream(t)
 	p.apply(t, object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": "bystander"}})
 	p.apply(t, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "theirs", "namespace": "bystander"}})
+	p.installOperator(t)
 	before := p.theirs(t)
 
 	flags := []string{"--kubeconfig", kubeconfig, "--context", "theirs", "--https-port", existingPort}
 	bare := func(name string, args ...string) *exec.Cmd {
 		cmd := p.command(t, name, args...)
-		cmd.Env = os.Environ() // not the other stack's backend
+		cmd.Env = own() // not the other stack's backend
 		return cmd
 	}
 	tool := filepath.Join(p.bin, "platform")
+	// A namespace of theirs is not taken over: down would delete it.
+	p.apply(t, object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": namespace, "labels": object{"owner": "them"}}})
+	was := p.kube(t, "get", "namespace", namespace, "--output", "yaml")
+	refused := p.run(t, bare(tool, append([]string{"up"}, flags...)...))
+	require.Error(t, refused.err)
+	assert.Contains(t, refused.all(), `namespaces "`+namespace+`" already exists`)
+	assert.Equal(t, was, p.kube(t, "get", "namespace", namespace, "--output", "yaml"))
+	p.kube(t, "delete", "namespace", namespace)
+
 	up := p.run(t, bare(tool, append([]string{"up"}, flags...)...))
 	require.NoError(t, up.err, tail(up.all()))
 	assert.Contains(t, up.stderr, "using the existing cluster")
+	assert.Contains(t, up.stderr, "using the CloudNativePG of namespace cnpg-system")
+	assert.Contains(t, up.stdout, "make down ARGS='--kubeconfig "+kubeconfig+" --context theirs --https-port "+existingPort+"'")
 	assert.Contains(t, up.stdout, "port-forward service/gateway "+existingPort+":443")
-	for _, ns := range []string{namespace, "cnpg-system"} {
-		found := strings.Fields(p.kube(t, "get", "pods", "--namespace", ns, "--output", "jsonpath={.items[*].spec.containers[*].image} {.items[*].spec.initContainers[*].image}"))
-		require.NotEmpty(t, found, ns)
-		for _, image := range found {
-			assert.NotContains(t, image, "localhost/", ns)
-		}
+	found := strings.Fields(p.kube(t, "get", "pods", "--namespace", namespace, "--output", "jsonpath={.items[*].spec.containers[*].image} {.items[*].spec.initContainers[*].image}"))
+	require.NotEmpty(t, found)
+	for _, image := range found {
+		assert.NotContains(t, image, "localhost/")
 	}
 
 	forward := bare(filepath.Join(p.kubeBin, "kube"), "kubectl", "--kubeconfig", kubeconfig, "--context", "theirs",
@@ -69,11 +82,26 @@ func existingCluster(t *testing.T, p *platform) {
 
 	down := p.run(t, bare(tool, append([]string{"down"}, flags...)...))
 	require.NoError(t, down.err, tail(down.all()))
+	assert.Contains(t, down.stderr, "definitions of CloudNativePG")
 	assert.Equal(t, before, p.theirs(t), "what was there before is there as it was")
 	// The twin: a change of one of them would show.
 	p.kube(t, "annotate", "configmap", "theirs", "--namespace", "bystander", "touched=yes")
 	assert.NotEqual(t, before, p.theirs(t))
 	assert.NotContains(t, p.kube(t, "get", "namespaces", "--output", "name"), "namespace/"+namespace)
+}
+
+// installOperator installs CloudNativePG the way its documentation says.
+func (p *platform) installOperator(t *testing.T) {
+	t.Helper()
+	name := "cnpg-" + images.Version(images.CloudNativePG) + ".yaml"
+	manifest, err := releases.OperatorManifests.ReadFile(name)
+	require.NoError(t, err)
+	// There is no registry to ask for a newer image.
+	text := strings.ReplaceAll(string(manifest), "imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
+	file := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	p.kube(t, "apply", "--server-side", "--force-conflicts", "--filename", file)
+	p.kube(t, "rollout", "status", "deployment/cnpg-controller-manager", "--namespace", "cnpg-system", "--timeout", "3m")
 }
 
 // nameUpstream gives the node's images the names that upstream's have: they are
@@ -106,8 +134,10 @@ func (p *platform) theirs(t *testing.T) []string {
 		list("configmaps,serviceaccounts", name+`{.metadata.resourceVersion}`, "--namespace", ns)
 	}
 	// Their status changes all the time, what was asked for does not.
-	list("deployments,services", name+`{.metadata.generation}{.spec.ports}`, "--namespace", "kube-system")
-	list("namespaces,storageclasses,nodes,clusterroles,clusterrolebindings", name)
+	for _, ns := range []string{"kube-system", "cnpg-system"} {
+		list("deployments,services", name+`{.metadata.generation}{.spec.ports}`, "--namespace", ns)
+	}
+	list("namespaces,storageclasses,nodes,clusterroles,clusterrolebindings,validatingwebhookconfigurations,mutatingwebhookconfigurations", name)
 	slices.Sort(all)
-	return append(all, strings.Fields(p.kube(t, "get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "--output", "name"))...)
+	return append(all, strings.Fields(p.kube(t, "get", "networkpolicies", "--all-namespaces", "--output", "name"))...)
 }

@@ -3,13 +3,17 @@
 package e2e
 
 import (
+	"bufio"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,11 +38,91 @@ func uploadLimit(t *testing.T, p *platform) {
 		assert.Contains(t, r.stdout, fmt.Sprintf("the upload is larger than %d MiB", limitMiB), r.stderr)
 		assert.Contains(t, r.stdout, "413")
 	}
+	p.chunked(t)
+	p.loginBeforeSize(t)
 	// The twin, larger than the 500 MiB from which the client wants to upload
 	// past the server.
 	r := p.script(t, "upload.py", fmt.Sprint(limitMiB-1))
 	require.NoError(t, r.err, r.all())
 	assert.Contains(t, r.stdout, "identical")
+}
+
+// chunked uploads a body that does not say how long it is: nothing of one that is
+// too long is kept. The answer may be lost, because the client still sends.
+func (p *platform) chunked(t *testing.T) {
+	c := p.client(t)
+	for size, kept := range map[int64]bool{limitMiB<<20 + 1: false, 1 << 20: true} {
+		path := fmt.Sprintf("%s/0/chunked/artifacts/%d", artifacts, size)
+		status, err := c.upload(t, path, io.LimitReader(zeros{}, size))
+		if kept {
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusOK, status)
+		} else if err == nil {
+			assert.Equal(t, http.StatusRequestEntityTooLarge, status)
+		}
+		assert.Equal(t, kept, c.send(t, http.MethodGet, path, nil).status == http.StatusOK, "%d bytes", size)
+	}
+}
+
+// loginBeforeSize begins an upload that is too large: who does not know the
+// password does not get to know the limit.
+func (p *platform) loginBeforeSize(t *testing.T) {
+	c := p.client(t)
+	for password, want := range map[string]int{"wrong": http.StatusUnauthorized, c.password: http.StatusRequestEntityTooLarge} {
+		status, err := c.as(c.user, password).begin(artifacts+"/0/begun/artifacts/zeros", limitMiB<<20+1)
+		require.NoError(t, err)
+		assert.Equal(t, want, status)
+	}
+}
+
+// begin announces an upload, sends the first part of it and reads the answer. The
+// HTTP server answers early after it has read 256 KiB of what nobody wants.
+func (c *client) begin(path string, size int64) (int, error) {
+	address := strings.TrimPrefix(c.url, "https://")
+	conn, err := tls.Dial("tcp", address, c.http.Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		return 0, err
+	}
+	login := base64.StdEncoding.EncodeToString([]byte(c.user + ":" + c.password))
+	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Length: %d\r\n\r\n", path, address, login, size)
+	if err == nil {
+		_, err = io.CopyN(conn, zeros{}, 300<<10)
+	}
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// upload sends a body from a reader, in chunks.
+func (c *client) upload(t *testing.T, path string, body io.Reader) (int, error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, c.url+path, body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/octet-stream")
+	request.SetBasicAuth(c.user, c.password)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// zeros is an endless body.
+type zeros struct{}
+
+// Read implements io.Reader.
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // accessLog finds one request by a mark in its URI, in the log of any pod.

@@ -42,6 +42,7 @@ func TestPlatform(t *testing.T) {
 		{"pod loss", podLoss},
 		{"rollout", rollout},
 		{"gateway rollout", gatewayRollout},
+		{"database encryption", databaseEncryption},
 		{"database restart", databaseRestart},
 		{"network policies", networkPolicies},
 		{"migration", migration},

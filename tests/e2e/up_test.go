@@ -21,11 +21,19 @@ func up(t *testing.T, p *platform) {
 	require.NoError(t, r.err, tail(r.all()))
 	assert.Contains(t, r.stdout, "MLflow is ready")
 	assert.Contains(t, r.stdout, "https://localhost:"+httpsPort)
+	assert.Regexp(t, `(?m)^  user +admin$`, r.stdout)
+	assert.Contains(t, r.stdout, "pulumi stack output passwords --show-secrets --stack local")
+	p.said = r.stdout
 	p.load(t)
 	assert.NotContains(t, r.all(), p.vars["MLFLOW_TRACKING_PASSWORD"], "the password is printed on request only")
 }
 
 func noChanges(t *testing.T, p *platform) {
+	r := p.platform(t, "up")
+	require.NoError(t, r.err, tail(r.all()))
+	assert.Regexp(t, `(?m)^ +\d+ unchanged$`, r.stderr)
+	assert.NotRegexp(t, `\d+ (created|updated|deleted|replaced)`, r.stderr)
+	assert.Contains(t, r.stderr, "is running already")
 	p.must(t, p.pulumi(t, "up", "--stack", "local", "--config-file", p.config(t), "--yes", "--skip-preview", "--expect-no-changes"))
 }
 
@@ -73,10 +81,23 @@ func demo(t *testing.T, p *platform) {
 		a := c.send(t, http.MethodGet, run{id, info["artifact_uri"].(string)}.file("classes.txt"), nil)
 		assert.Equal(t, "setosa\nversicolor\nvirginica", string(a.body))
 	}
+	p.printedLines(t)
 	champion := c.call(t, http.MethodGet, "/registered-models/alias?name=iris&alias=champion", nil)["model_version"].(object)
 	assert.Equal(t, runs[1], champion["run_id"], "the alias moved to the second run")
 	found := c.call(t, http.MethodGet, "/model-versions/search?filter="+url.QueryEscape("name='iris'"), nil)["model_versions"].([]any)
 	assert.GreaterOrEqual(t, len(found), 2)
+}
+
+// printedLines runs the Python that up told to run.
+func (p *platform) printedLines(t *testing.T) {
+	t.Helper()
+	_, program, ok := strings.Cut(p.said, "<<'PY'\n")
+	require.True(t, ok, p.said)
+	program, _, ok = strings.Cut(program, "\nPY\n")
+	require.True(t, ok, p.said)
+	p.must(t, p.command(t, p.python(t), "-c", program))
+	found := p.client(t).call(t, http.MethodPost, "/runs/search", object{"experiment_ids": []string{"0"}, "filter": "metrics.accuracy > 0.9"})["runs"].([]any)
+	assert.Len(t, found, 1)
 }
 
 // values makes a map of MLflow's lists of keys and values.

@@ -90,6 +90,26 @@ func WithoutProvider(g *Graph) []string {
 	return bad
 }
 
+// shared are kinds of which somebody else may have an object under our name.
+var shared = []string{"Namespace", "ClusterRole", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+
+// Adopting lists objects that would be taken over where they exist, and deleted
+// with the stack: a provider that applies on the server makes them.
+func Adopting(g *Graph) []string {
+	var bad []string
+	nodes := g.byURN()
+	for _, n := range g.Nodes {
+		if kind := n.Type[strings.LastIndex(n.Type, ":")+1:]; !n.IsKubernetes() || !slices.Contains(shared, kind) {
+			continue
+		}
+		apply, set := nodes[n.Provider].Inputs["enableServerSideApply"]
+		if !set || !apply.IsBool() || apply.BoolValue() {
+			bad = append(bad, n.Key()+" would be taken over where it exists")
+		}
+	}
+	return bad
+}
+
 // Duplicates lists nodes with the same URN, nodes of one type and name, and
 // Kubernetes objects with the same identity.
 func Duplicates(g *Graph) []string {

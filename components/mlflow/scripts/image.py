@@ -1,0 +1,42 @@
+"""Says whether this image is what the stack's settings promise.
+
+An upgrade deletes the running server before it migrates. An image that cannot be
+pulled, is another release or lacks the database driver has to be found before
+that, which is why a Job runs this file first.
+
+Environment:
+  WANT_VERSION  the release of the settings, mlflow.version
+
+Exit codes: 0 it is, 1 it is not.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+
+
+def problems(want: str) -> list[str]:
+    found = []
+    try:
+        have = importlib.metadata.version("mlflow")
+    except importlib.metadata.PackageNotFoundError:
+        have = "no MLflow at all"
+    if have != want:
+        found.append(f"the image has {have}; want MLflow {want}, as mlflow.version says")
+    if importlib.util.find_spec("psycopg2") is None:
+        found.append("the image has no psycopg2; want the driver of PostgreSQL")
+    return found
+
+
+def main() -> int:
+    found = problems(os.environ["WANT_VERSION"])
+    for problem in found:
+        print(f"image: {problem}", flush=True)
+    if not found:
+        print("image: it is what the settings say", flush=True)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
