@@ -73,13 +73,12 @@ func (b *build) cluster() error {
 	// The namespace holds the database's volumes, so it belongs to the data.
 	ns, err := namespace.New(b.ctx, "workspace", namespace.Args{
 		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(tableArgs(s, network)), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
-		Creator: b.clusterResult.Creator,
+		Creator: b.clusterResult.Creator, RegistryCredentials: string(s.RegistryCredentials),
 		Scope: pod.Scope{
 			Images: images.Set{
 				Local: s.Images.Source == "local", Registry: s.Images.Registry, MLflowVersion: s.MLflow.Version,
 				Override: map[string]string{images.MLflow: s.Images.MLflow},
 			},
-			PullSecrets: s.Images.PullSecrets,
 		},
 	}, b.inData()...)
 	if err != nil {

@@ -84,6 +84,12 @@ func references() []property {
 			"two volumes":     set("gateway-server", "spec.template.spec.volumes[1].name", "config"),
 			"initdb Secret":   set("database-postgresql-cluster", "spec.bootstrap.initdb.secret.name", "other"),
 		}},
+		{name: "image pull Secrets exist where pods pull", on: "gateway-api", holds: graph.Dangling, twins: map[string]func(*graph.Graph){
+			"the workload's":  remove("workspace-registry"),
+			"the operator's":  remove("database-operator-registry"),
+			"of another type": set("workspace-registry", "stringData", map[string]any{"config.json": "x"}),
+			"the database's":  set("database-postgresql-cluster", "spec.imagePullSecrets[0].name", "other"),
+		}},
 		{name: "Services, routes and budgets find their pods", holds: graph.Unserved, twins: map[string]func(*graph.Graph){
 			"selector":     set("mlflow-service", "spec.selector", map[string]any{"app": "x"}),
 			"no selector":  set("mlflow-service", "spec.selector", map[string]any{}),

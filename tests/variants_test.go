@@ -84,11 +84,12 @@ func variants(t *testing.T) []variant {
 				"apiServerPorts": []int{443, 16443}, "dnsCIDRs": []string{"169.254.20.10/32"},
 			},
 		})},
-		{name: "gateway-api", protected: true, secrets: store, values: onPremises(map[string]any{
+		{name: "gateway-api", protected: true, secrets: append([]string{"registryCredentials"}, store...), values: onPremises(map[string]any{
 			"exposure": map[string]any{
 				"mode": "gateway", "host": "mlflow.example.com", "parentGateway": "envoy/public/https", "controllerNamespace": "envoy",
 			},
-			"images": map[string]any{"registry": "registry.example.com/mirror", "pullSecrets": []string{"mirror"}},
+			"images":              map[string]any{"registry": "registry.example.com/mirror"},
+			"registryCredentials": `{"auths": {"registry.example.com": {"auth": "` + graph.Canary + `login"}}}`,
 		})},
 		{name: "no-login", values: map[string]any{
 			"platform": "kubernetes", "profile": "dev", "protect": false, "cluster": map[string]any{"context": "sandbox"},

@@ -31,7 +31,8 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	}
 	if db.InstallOperator {
 		operator, err := postgres.NewOperator(ctx, name+"-operator", postgres.OperatorArgs{
-			Namespace: db.OperatorNamespace, Creator: args.Cluster.Creator, Images: scope.Images, PullSecrets: scope.PullSecrets, Protect: p.settings.Protect,
+			Namespace: db.OperatorNamespace, Creator: args.Cluster.Creator, Images: scope.Images, Protect: p.settings.Protect,
+			RegistryCredentials: string(p.settings.RegistryCredentials),
 			Edges: netpol.OperatorEdges(netpol.Args{
 				APIServerCIDRs: p.settings.Cluster.APIServerCIDRs, APIServerPorts: p.settings.Cluster.APIServerPorts,
 				MonitoringNamespace: p.settings.Monitoring.Namespace,

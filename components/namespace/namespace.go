@@ -29,7 +29,10 @@ type Args struct {
 	Edges []netpol.Edge
 	// DNSCIDRs are resolvers besides the DNS pods of kube-system.
 	DNSCIDRs []string
-	// Scope to fill: images and pull Secrets.
+	// RegistryCredentials are the logins to pull images with, as a Docker client keeps
+	// them; empty for none.
+	RegistryCredentials string
+	// Scope to fill: images.
 	Scope pod.Scope
 	// Protect guards the namespace: deleting it deletes every volume in it.
 	Protect bool
@@ -73,5 +76,13 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, fmt.Errorf("creating the scripts' ConfigMap: %w", err)
 	}
 	n.Scope.After = append(policies.All, config)
+	if args.RegistryCredentials != "" {
+		secret, err := pod.NewRegistrySecret(ctx, name+"-registry", n.Scope.Namespace, args.RegistryCredentials, component.Options(n)...)
+		if err != nil {
+			return nil, err
+		}
+		n.Scope.PullSecrets = []string{pod.RegistrySecret}
+		n.Scope.After = append(n.Scope.After, secret)
+	}
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"name": n.Scope.Namespace})
 }

@@ -192,6 +192,26 @@ func (j Job) Spec() *batchv1.JobSpecArgs {
 	}
 }
 
+// RegistrySecret is the name of the image pull Secret in every namespace of ours.
+const RegistrySecret = "registry-credentials"
+
+// NewRegistrySecret makes the image pull Secret from the config.json of a Docker
+// client.
+func NewRegistrySecret(ctx *pulumi.Context, name string, namespace pulumi.StringInput, credentials string, opts ...pulumi.ResourceOption) (*corev1.Secret, error) {
+	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
+		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(RegistrySecret), Namespace: namespace, Labels: Labels(nil, "")},
+		Type:       pulumi.String("kubernetes.io/dockerconfigjson"),
+		StringData: pulumi.StringMap{dockerConfigKey: pulumi.ToSecret(pulumi.String(credentials)).(pulumi.StringOutput)},
+	}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the image pull Secret: %w", err)
+	}
+	return secret, nil
+}
+
+// dockerConfigKey is the key that the type of the Secret asks for.
+const dockerConfigKey = ".dockerconfigjson"
+
 // PullSecrets are references to image pull Secrets.
 func PullSecrets(names []string) corev1.LocalObjectReferenceArray {
 	var refs corev1.LocalObjectReferenceArray

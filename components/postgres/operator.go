@@ -14,6 +14,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/images"
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
+	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
 )
 
@@ -29,8 +30,8 @@ type OperatorArgs struct {
 	Creator pulumi.ProviderResource
 	// Images resolves the operator's image.
 	Images images.Set
-	// PullSecrets are names of image pull Secrets in the operator's namespace.
-	PullSecrets []string
+	// RegistryCredentials are the logins to pull its image with; empty for none.
+	RegistryCredentials string
 	// Protect guards the definitions: deleting them deletes every database.
 	Protect bool
 	// Edges is the table of its NetworkPolicies.
@@ -53,7 +54,11 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	if err != nil {
 		return nil, err
 	}
-	objects, err := manifest(images.Version(images.CloudNativePG), image, args.PullSecrets)
+	var pullSecrets []string
+	if args.RegistryCredentials != "" {
+		pullSecrets = []string{pod.RegistrySecret}
+	}
+	objects, err := manifest(images.Version(images.CloudNativePG), image, pullSecrets)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,13 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 				return nil, err
 			}
 			before = append(before, policies.All...)
+			if args.RegistryCredentials != "" {
+				secret, err := pod.NewRegistrySecret(ctx, name+"-registry", pulumi.String(args.Namespace), args.RegistryCredentials, component.Options(o, pulumi.DependsOn(before))...)
+				if err != nil {
+					return nil, err
+				}
+				before = append(before, secret)
+			}
 		}
 	}
 	if o.Ready, err = o.create(ctx, name, args, objects, []string{"Deployment"}, before); err != nil {

@@ -23,7 +23,7 @@ type invalid struct {
 
 const (
 	topLevel = "account, artifacts, auth, authPasswordHashes, budget, cluster, database, exposure, images, mlflow, " +
-		"monitoring, namespace, network, platform, profile, protect, region, s3AccessKeyId, s3AdminAccessKeyId, s3AdminSecretAccessKey, s3SecretAccessKey, tags, tlsPrivateKey"
+		"monitoring, namespace, network, platform, profile, protect, region, registryCredentials, s3AccessKeyId, s3AdminAccessKeyId, s3AdminSecretAccessKey, s3SecretAccessKey, tags, tlsPrivateKey"
 	wantLabel = "lower-case letters, digits and -, at most 63, starting and ending with a letter or digit"
 	wantCron  = "a cron schedule such as 17 2 * * *"
 	wantSum   = "(2 replicas + 2 leaving) x (2 parent + 1 workers x 3 engines x (3 pool + 3 overflow)) + 10 jobs + 7 reserved = 97"
@@ -82,6 +82,10 @@ var secrets = []invalid{
 		"s3SecretAccessKey is required with artifacts.store s3; set it with: pulumi config set --secret s3SecretAccessKey"}},
 	{name: "half of the admin credentials", base: production, changes: config{"s3AdminAccessKeyId": "another id"}, want: []string{
 		"s3AdminSecretAccessKey is required with s3AdminAccessKeyId; set it with: pulumi config set --secret s3AdminSecretAccessKey"}},
+	{name: "no login in the registry credentials", base: production, changes: config{"registryCredentials": `{"auths": {"registry.example.com": {}}, "credsStore": "pass"}`}, want: []string{
+		"registryCredentials is [secret]; want a Docker client's config.json with a login in each of its auths; one with credsStore keeps them elsewhere"}},
+	{name: "registry credentials that are no JSON", base: production, changes: config{"registryCredentials": "user:password"}, want: []string{
+		"registryCredentials is [secret]; want a Docker client's config.json with a login in each of its auths; one with credsStore keeps them elsewhere"}},
 	{name: "the other half", base: production, changes: config{"s3AdminSecretAccessKey": "a key"}, want: []string{
 		"s3AdminAccessKeyId is required with s3AdminSecretAccessKey; set it with: pulumi config set --secret s3AdminAccessKeyId"}},
 	{name: "the server's key for an admin's", base: production, changes: config{"s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key"}, want: []string{

@@ -87,6 +87,9 @@ type Settings struct {
 	// dumps: the server reads for its users what it may read itself.
 	S3AdminAccessKeyID     Secret `json:"s3AdminAccessKeyId"`
 	S3AdminSecretAccessKey Secret `json:"s3AdminSecretAccessKey"`
+	// RegistryCredentials is the config.json of a Docker client, with logins for the
+	// registries that images come from (secret). Every pod pulls with it.
+	RegistryCredentials Secret `json:"registryCredentials"`
 	// TLSPrivateKey is the PEM key of exposure.tls.certificate (secret).
 	TLSPrivateKey Secret `json:"tlsPrivateKey"`
 }
@@ -340,9 +343,6 @@ type Images struct {
 	// Registry mirrors all upstream images: registry.example.com/mirror puts
 	// docker.io/library/caddy at registry.example.com/mirror/library/caddy.
 	Registry string `json:"registry"`
-	// PullSecrets are names of image pull Secrets, in the namespace and in the
-	// operator's.
-	PullSecrets []string `json:"pullSecrets"`
 	// MLflow replaces the MLflow image, for teams with their own.
 	MLflow string `json:"mlflow"`
 }

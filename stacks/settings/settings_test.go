@@ -67,7 +67,7 @@ func cloud() config {
 }
 
 // secretKeys are the keys that a stack file stores encrypted.
-var secretKeys = []string{"authPasswordHashes", "s3AccessKeyId", "s3AdminAccessKeyId", "s3AdminSecretAccessKey", "s3SecretAccessKey", "tlsPrivateKey"}
+var secretKeys = []string{"authPasswordHashes", "registryCredentials", "s3AccessKeyId", "s3AdminAccessKeyId", "s3AdminSecretAccessKey", "s3SecretAccessKey", "tlsPrivateKey"}
 
 // with returns a copy with some keys changed.
 func (c config) with(changes config) config {

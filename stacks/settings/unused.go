@@ -55,7 +55,7 @@ func (s *Settings) unused() []unused {
 		// The port is a part of the URLs that are made of the host.
 		{exposure.Mode == "none" && exposure.Host == "", "without exposure.host", []string{"exposure.port"}},
 		{exposure.TLS.Source == "generated", "with exposure.tls.source generated", []string{"exposure.tls.certificate", "tlsPrivateKey"}},
-		{s.Images.Source == "local", "with images.source local", []string{"images.registry"}},
+		{s.Images.Source == "local", "with images.source local", []string{"images.registry", "registryCredentials"}},
 	}
 }
 

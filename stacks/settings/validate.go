@@ -40,6 +40,7 @@ var rules = []func(*Settings, *Problems){
 	(*Settings).checkAuth,
 	(*Settings).checkExposure,
 	(*Settings).checkImages,
+	(*Settings).checkRegistryCredentials,
 	(*Settings).checkMonitoring,
 	(*Settings).checkBudget,
 	(*Settings).checkUnused,
@@ -342,6 +343,24 @@ func (s *Settings) checkImages(p *Problems) {
 		_, tag, _ := strings.Cut(i.MLflow[strings.LastIndex(i.MLflow, "/")+1:], ":")
 		p.want(tag != "" && tag != "latest", "images.mlflow", i.MLflow, "a reference with an exact tag or digest")
 	}
+}
+
+// checkRegistryCredentials finds out what a kubelet would not understand: it pulls
+// without a login then, and fails with an error that names none.
+func (s *Settings) checkRegistryCredentials(p *Problems) {
+	if s.RegistryCredentials == "" {
+		return
+	}
+	var file struct {
+		Auths map[string]struct{ Auth, Username, Password string } `json:"auths"`
+	}
+	err := json.Unmarshal([]byte(s.RegistryCredentials), &file)
+	complete := len(file.Auths) > 0
+	for _, login := range file.Auths {
+		complete = complete && (login.Auth != "" || login.Username != "" && login.Password != "")
+	}
+	p.want(err == nil && complete, "registryCredentials", s.RegistryCredentials,
+		"a Docker client's config.json with a login in each of its auths; one with credsStore keeps them elsewhere")
 }
 
 func (s *Settings) checkMonitoring(p *Problems) {

@@ -64,6 +64,9 @@ func Dangling(g *Graph) []string {
 			}
 		}
 		references(p, need)
+		for _, ref := range p.Spec.ImagePullSecrets {
+			need("Secret", ref.Name, ".dockerconfigjson", nil)
+		}
 		if name := p.Spec.ServiceAccountName; name != "" && !accounts[p.Namespace+"/"+name] {
 			bad = append(bad, p.Owner.Key()+": no ServiceAccount "+name)
 		}
@@ -72,6 +75,13 @@ func Dangling(g *Graph) []string {
 	for _, o := range g.Objects() {
 		if o.GetKind() != "Cluster" {
 			continue
+		}
+		pulls, _, _ := unstructured.NestedSlice(o.Unstructured.Object, "spec", "imagePullSecrets")
+		for _, ref := range pulls {
+			name, _ := ref.(map[string]any)["name"].(string)
+			if !data["Secret/"+o.GetNamespace()+"/"+name][".dockerconfigjson"] {
+				bad = append(bad, fmt.Sprintf("%s: no image pull Secret %q", o.Key(), name))
+			}
 		}
 		name, _, _ := unstructured.NestedString(o.Unstructured.Object, "spec", "bootstrap", "initdb", "secret", "name")
 		keys := data["Secret/"+o.GetNamespace()+"/"+name]
