@@ -308,6 +308,29 @@ func TestOutputValues(t *testing.T) {
 	}, value("own-passwords", "passwords"), "who has a hash of their own has no generated password")
 }
 
+// TestExamples reads the files that people copy, with the secrets that their
+// comments ask for.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "stacks", "examples", "*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		r, err := graph.StackFile(filepath.Join("..", "Pulumi.yaml"), file)
+		require.NoError(t, err)
+		_, err = graph.Record(r, newProgram())
+		assert.ErrorContains(t, err, "pulumi config set --secret s3AccessKeyId", "without secrets the file is not complete")
+		for _, key := range []string{"s3AccessKeyId", "s3SecretAccessKey", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"} {
+			r.Config[settings.Project+":"+key] = graph.Canary + key
+			r.SecretKeys = append(r.SecretKeys, settings.Project+":"+key)
+		}
+		g, err := graph.Record(r, newProgram())
+		require.NoError(t, err, file)
+		for _, p := range properties() {
+			assert.Empty(t, p.holds(g), "%s: %s", file, p.name)
+		}
+	}
+}
+
 func TestGolden(t *testing.T) {
 	eachVariant(t, func(t *testing.T, v variant) {
 		got := graph.Golden(t, v.update(t), filepath.Join("testdata", "golden", v.name+".yaml"))

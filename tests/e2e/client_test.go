@@ -114,7 +114,7 @@ func (c *client) experiment(t *testing.T, name string) string {
 	return c.call(t, http.MethodPost, "/experiments/create", object{"name": name})["experiment_id"].(string)
 }
 
-// run is a finished run with one artifact.
+// run is a finished run, or a model, with one artifact.
 type run struct{ id, uri string }
 
 // artifact is what every test run holds.
@@ -132,6 +132,19 @@ func (c *client) run(t *testing.T, experiment, name string) run {
 	require.Equal(t, http.StatusOK, a.status, string(a.body))
 	c.call(t, http.MethodPost, "/runs/update", object{"run_id": r.id, "status": "FINISHED", "end_time": now})
 	return r
+}
+
+// model logs a model of a run and uploads its artifact.
+func (c *client) model(t *testing.T, experiment string, of run) run {
+	t.Helper()
+	info := path(c.call(t, http.MethodPost, "/logged-models", object{
+		"experiment_id": experiment, "name": "model", "source_run_id": of.id,
+	}), "model", "info").(object)
+	m := run{info["model_id"].(string), info["artifact_uri"].(string)}
+	a := c.send(t, http.MethodPut, m.file("model/weights.txt"), []byte(artifact))
+	require.Equal(t, http.StatusOK, a.status, string(a.body))
+	c.call(t, http.MethodPatch, "/logged-models/"+m.id, object{"model_id": m.id, "status": "LOGGED_MODEL_READY"})
+	return m
 }
 
 // file is the path of an artifact of the run on the server.

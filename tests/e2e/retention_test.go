@@ -24,12 +24,19 @@ func retention(t *testing.T, p *platform) {
 	tagged, young := c.run(t, experiment, "tagged"), c.run(t, experiment, "young")
 	c.call(t, http.MethodPost, "/runs/set-tag", object{"run_id": tagged.id, "key": "retention", "value": "keep"})
 	const model = "retention"
+	lost, kept := c.model(t, experiment, forgotten), c.model(t, experiment, champion)
 	c.call(t, http.MethodPost, "/registered-models/create", object{"name": model})
-	c.call(t, http.MethodPost, "/model-versions/create", object{"name": model, "source": champion.uri + "/model", "run_id": champion.id})
+	c.call(t, http.MethodPost, "/model-versions/create", object{
+		"name": model, "source": "models:/" + kept.id, "run_id": champion.id, "model_id": kept.id,
+	})
 	c.call(t, http.MethodPost, "/registered-models/alias", object{"name": model, "alias": "champion", "version": "1"})
 	old := fmt.Sprintf("run_uuid IN ('%s', '%s', '%s')", forgotten.id, champion.id, tagged.id)
 	p.sql(t, "mlflow", "UPDATE runs SET start_time = start_time - 400*86400000::bigint, end_time = end_time - 400*86400000::bigint WHERE "+old)
+	p.sql(t, "mlflow", fmt.Sprintf("UPDATE logged_models SET creation_timestamp_ms = creation_timestamp_ms - 400*86400000::bigint WHERE model_id IN ('%s', '%s')", lost.id, kept.id))
 	all := []run{forgotten, champion, tagged, young}
+	modelStage := func(m run) string {
+		return p.sql(t, "mlflow", "SELECT lifecycle_stage FROM logged_models WHERE model_id = '"+m.id+"'")
+	}
 	stages := func() []string {
 		var s []string
 		for _, r := range all {
@@ -47,14 +54,28 @@ func retention(t *testing.T, p *platform) {
 	assert.EqualValues(t, 1, report["deleted_runs"], logs)
 	assert.Equal(t, []string{"deleted", "active", "active", "active"}, stages())
 	assert.True(t, c.readable(t, forgotten), "what is in the trash can still be restored")
+	assert.Equal(t, []string{"deleted", "active"}, []string{modelStage(lost), modelStage(kept)})
+
+	// The undo: MLflow restores the run, and the job the model that went with it.
+	c.call(t, http.MethodPost, "/runs/restore", object{"run_id": forgotten.id})
+	c.call(t, http.MethodPost, "/runs/set-tag", object{"run_id": forgotten.id, "key": "retention", "value": "keep"})
+	_, logs = p.retain(t, "retention-undo", "false")
+	assert.Equal(t, []string{"active", "active", "active", "active"}, stages(), logs)
+	assert.Equal(t, "active", modelStage(lost), logs)
+	c.call(t, http.MethodPost, "/runs/delete-tag", object{"run_id": forgotten.id, "key": "retention"})
+	_, logs = p.retain(t, "retention-again", "false")
+	assert.Equal(t, []string{"deleted", "active", "active", "active"}, stages(), logs)
 
 	p.sql(t, "mlflow", "UPDATE runs SET deleted_time = deleted_time - 60*86400000::bigint WHERE run_uuid = '"+forgotten.id+"'")
+	p.sql(t, "mlflow", "UPDATE logged_models SET last_updated_timestamp_ms = last_updated_timestamp_ms - 60*86400000::bigint WHERE model_id = '"+lost.id+"'")
 	report, logs = p.retain(t, "retention-purge", "false")
 	assert.EqualValues(t, 1, report["purged_runs"], logs)
 	assert.Equal(t, []string{"", "active", "active", "active"}, stages())
 	assert.False(t, c.readable(t, forgotten), "the artifact went with its run")
 	assert.Empty(t, p.objects(t, "artifacts"+strings.TrimPrefix(forgotten.uri, "mlflow-artifacts:")))
-	for _, r := range all[1:] {
+	assert.Empty(t, p.objects(t, "artifacts"+strings.TrimPrefix(lost.uri, "mlflow-artifacts:")), "and so did its model")
+	assert.Equal(t, []string{"", "active"}, []string{modelStage(lost), modelStage(kept)})
+	for _, r := range append(all[1:], kept) {
 		assert.True(t, c.readable(t, r), "%v", r)
 		assert.NotEmpty(t, p.objects(t, "artifacts"+strings.TrimPrefix(r.uri, "mlflow-artifacts:")))
 	}
