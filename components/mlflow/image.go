@@ -19,8 +19,9 @@ import (
 const imageDeadline = 900
 
 // checkImage is the gate before the migration, behind which the server stops: a
-// Job pulls the image and compares it with the settings. Without it a mistyped
-// version would stop MLflow first and be found afterwards.
+// Job pulls the images that the migration needs and compares MLflow's with the
+// settings. Without it a mistyped version would stop MLflow first and be found
+// afterwards.
 //
 // The Job's name changes with what it checks, so that a new one is made before
 // the old one goes.
@@ -28,15 +29,19 @@ func (b *builder) checkImage() (*batchv1.Job, error) {
 	labels := pod.Labels(netpol.ImageCheck.Labels(), b.args.Version)
 	job, err := batchv1.NewJob(b.ctx, b.name+"-image", &batchv1.JobArgs{
 		Metadata: &metav1.ObjectMetaArgs{
-			Name:      pulumi.String(naming.Label.Fit(netpol.ImageCheck.Name, b.args.Version, pod.Checksum(b.image))),
+			Name:      pulumi.String(naming.Label.Fit(netpol.ImageCheck.Name, b.args.Version, pod.Checksum(b.image, b.postgres))),
 			Namespace: b.args.Namespace, Labels: labels,
-			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String(fmt.Sprint(imageDeadline))},
+			Annotations: jobAnnotations(imageDeadline),
 		},
 		Spec: pod.Job{
 			Labels: labels, PullSecrets: b.args.PullSecrets, BackoffLimit: 1, Deadline: imageDeadline,
 			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
 				Name: "check", Image: b.image, Script: "image.py", Env: corev1.EnvVarArray{pod.Env("WANT_VERSION", b.args.Version)},
-			})},
+			}), &corev1.ContainerArgs{
+				Name: pulumi.String("dump"), Image: pulumi.String(b.postgres), ImagePullPolicy: pulumi.String("IfNotPresent"),
+				Command:         pulumi.ToStringArray([]string{"pg_dump", "--version"}),
+				SecurityContext: pod.ContainerSecurity(), Resources: pod.Resources("100m", "64Mi", "256Mi"),
+			}},
 			Volumes: scripts.Volumes(),
 		}.Spec(),
 	}, b.child(pulumi.DependsOn(b.args.After))...)

@@ -43,7 +43,7 @@ func (b *builder) migration(s *secrets, checked *batchv1.Job) (*batchv1.Job, err
 		Metadata: &metav1.ObjectMetaArgs{
 			Name:      pulumi.String(naming.Label.Fit(netpol.Migration.Name, b.args.Version)),
 			Namespace: b.args.Namespace, Labels: labels,
-			Annotations: pulumi.StringMap{"pulumi.com/timeoutSeconds": pulumi.String(fmt.Sprint(deadline))},
+			Annotations: jobAnnotations(deadline),
 		},
 		Spec: pod.Job{
 			Labels: b.args.Backups.Labels(labels), ServiceAccount: b.args.Backups.ServiceAccount, PullSecrets: b.args.PullSecrets,
@@ -62,6 +62,16 @@ func (b *builder) migration(s *secrets, checked *batchv1.Job) (*batchv1.Job, err
 		return nil, fmt.Errorf("creating the migration Job: %w", err)
 	}
 	return job, nil
+}
+
+// jobAnnotations tell Pulumi how long a Job may take, in seconds, and to make a
+// failed one anew: a Job that has failed never succeeds, and what made it fail, a
+// registry or a database that was away, is no change of the Job.
+func jobAnnotations(seconds int) pulumi.StringMap {
+	return pulumi.StringMap{
+		"pulumi.com/timeoutSeconds": pulumi.String(fmt.Sprint(seconds)),
+		"pulumi.com/replaceUnready": pulumi.String("true"),
+	}
 }
 
 // checkSchema is an init container of the server: it starts the server only on

@@ -100,7 +100,7 @@ func (p *platform) installOperator(t *testing.T) {
 	text := strings.ReplaceAll(string(manifest), "imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
 	file := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	p.kube(t, "apply", "--server-side", "--force-conflicts", "--filename", file)
+	p.kube(t, "apply", "--server-side", "--force-conflicts", "--namespace", "cnpg-system", "--filename", file)
 	p.kube(t, "rollout", "status", "deployment/cnpg-controller-manager", "--namespace", "cnpg-system", "--timeout", "3m")
 }
 

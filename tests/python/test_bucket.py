@@ -96,7 +96,7 @@ def test_rules_of_others_are_kept_and_ours_replaced(s3_env, s3, name):
     ensure(s3_env, name, **FULL)
     ensure(s3_env, name, noncurrentDays=11, abortUploadDays=0)
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]}
-    assert set(rules) == {"scratch", "mlflow-platform-noncurrent"}
+    assert set(rules) == {"scratch", "mlflow-platform-noncurrent", "mlflow-platform-deleteMarkers"}
     assert rules["mlflow-platform-noncurrent"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 11
     ensure(s3_env, name, noncurrentDays=0, abortUploadDays=0)
     assert [rule["ID"] for rule in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]] == ["scratch"]
@@ -140,9 +140,22 @@ def test_minio_keeps_what_it_can_and_the_report_says_the_rest(s3_env, s3, name, 
     code, report, output = ensure(s3_env, name)
     assert code == bucket.OK, output
     assert report["rules"] == {
-        "versioning": "in force", "noncurrent": "in force", "encryption": "unsupported (NotImplemented)",
+        "versioning": "in force", "noncurrent": "in force", "deleteMarkers": "in force", "encryption": "unsupported (NotImplemented)",
         "publicAccess": "unsupported (NotImplemented)", "abortUploads": "unsupported (MalformedXML)",
     }
+
+
+def test_store_without_delete_markers_keeps_the_rest(s3_env, s3, name, monkeypatch):
+    def put(Bucket, LifecycleConfiguration):
+        if any("Expiration" in rule for rule in LifecycleConfiguration["Rules"]):
+            refuse("MalformedXML")()
+        return s3.put_bucket_lifecycle_configuration(Bucket=Bucket, LifecycleConfiguration=LifecycleConfiguration)
+
+    limited(monkeypatch, s3, put_bucket_lifecycle_configuration=put)
+    code, report, output = ensure(s3_env, name, **FULL)
+    assert code == bucket.OK, output
+    assert report["rules"].pop("deleteMarkers") == "unsupported (MalformedXML)"
+    assert set(report["rules"].values()) == {"in force"}
 
 
 def test_required_rule_that_is_unsupported_fails(s3_env, s3, name, monkeypatch):

@@ -33,4 +33,5 @@ def test_an_image_without_anything_is_refused():
     result = check("3.18.0", "-S", "-I")
     assert result.returncode == 1
     assert "the image has no MLflow at all; want MLflow 3.18.0" in result.stdout
-    assert "the image has no psycopg2" in result.stdout
+    assert "the image has no psycopg2; want the driver of PostgreSQL" in result.stdout
+    assert "the image has no boto3; want the driver of the bucket" in result.stdout

@@ -6,6 +6,7 @@ that it happens within seconds.
 """
 
 import concurrent.futures
+import contextlib
 import json
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from conftest import ROOT, clean_env, free_port, stop, wait_for
 
 REQUESTS = 600
 
+# Processes that end while they are looked at: that is what the test is about.
+GONE = contextlib.suppress(FileNotFoundError, ProcessLookupError)
+
 
 def production() -> dict:
     """The container of the tracking server in the graph of production."""
@@ -29,9 +33,10 @@ def production() -> dict:
 
 def descendants(pid: int) -> set[int]:
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | descendants(int(child))
+    with GONE:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found |= {int(child)} | descendants(int(child))
     return found
 
 
@@ -39,11 +44,9 @@ def serving(pid: int) -> set[int]:
     """The descendants that are Python programs: the workers and what starts them."""
     found = set()
     for child in descendants(pid):
-        try:
+        with GONE:
             if b"python" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.add(child)
-        except FileNotFoundError:
-            pass
     return found
 
 

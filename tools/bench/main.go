@@ -60,7 +60,10 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := p.ready(ctx, r); err != nil {
 		return err
 	}
-	if err := errors.Join(platformLifecycle(ctx, p, r), tutorialLifecycle(ctx, p, r)); err != nil {
+	if err := steps(
+		func() error { return platformLifecycle(ctx, p, r) },
+		func() error { return tutorialLifecycle(ctx, p, r) },
+	); err != nil {
 		return err
 	}
 	for _, limit := range o.limits {

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -154,8 +153,6 @@ func (p *platform) pulumiCommand(ctx context.Context, args ...string) *exec.Cmd 
 	cmd.Env = append(append(os.Environ(), p.pulumi.Env...),
 		"PULUMI_BACKEND_URL=file://"+filepath.Join(p.tmp, "state"), "PULUMI_CONFIG_PASSPHRASE=",
 		"KUBECONFIG="+p.cluster.Kubeconfig(), "PATH="+p.pulumi.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	// Pulumi takes a second Ctrl-C, the terminal's own, for an order to stop at once.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return cmd
 }

@@ -17,8 +17,6 @@ type builder struct {
 	// root is the checkout, cache the cache directory.
 	root, cache string
 	out         io.Writer
-	// free is the free space of a directory in bytes.
-	free func(dir string) (uint64, error)
 }
 
 func newBuilder(out io.Writer) (*builder, error) {
@@ -30,7 +28,7 @@ func newBuilder(out io.Writer) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &builder{root: root, cache: cache, out: out, free: freeDisk}, nil
+	return &builder{root: root, cache: cache, out: out}, nil
 }
 
 func (b *builder) moduleDir(t Tool) string {

@@ -15,7 +15,7 @@ import (
 
 func TestEnsureBuildsOnceWhenTwoRun(t *testing.T) {
 	first, out := checkout(t, map[string]string{"main.go": helloMain})
-	second := &builder{root: first.root, cache: first.cache, out: out, free: freeDisk}
+	second := &builder{root: first.root, cache: first.cache, out: out}
 	var both sync.WaitGroup
 	for _, b := range []*builder{first, second} {
 		both.Go(func() {

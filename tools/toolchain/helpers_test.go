@@ -40,7 +40,7 @@ const helloMain = "package main\n\nvar version string\n\nfunc main() { println(v
 // files besides go.mod.
 func checkout(t *testing.T, contents map[string]string) (*builder, *buffer) {
 	t.Helper()
-	b := &builder{root: t.TempDir(), cache: t.TempDir(), free: freeDisk}
+	b := &builder{root: t.TempDir(), cache: t.TempDir()}
 	out := &buffer{}
 	b.out = out
 	write(t, b.moduleDir(hello), map[string]string{"go.mod": "module example.com/hello\n\ngo 1.26.0\n"})

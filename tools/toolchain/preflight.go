@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/version"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -60,9 +61,6 @@ func (b *builder) preflight(ctx context.Context, builds []Build) error {
 			}
 		}
 	}
-	if err := b.checkDisk(ctx, builds); err != nil {
-		problems = append(problems, err)
-	}
 	if len(packages) > 0 {
 		slices.Sort(packages)
 		problems = append(problems, fmt.Errorf("run: apt-get install --no-install-recommends %s", strings.Join(slices.Compact(packages), " ")))
@@ -78,25 +76,26 @@ func (b *builder) preflight(ctx context.Context, builds []Build) error {
 // modules.
 const diskPerMinute = 0.85e9
 
-// checkDisk finds out whether the builds fit, before half an hour of them has
-// filled the disk.
-func (b *builder) checkDisk(ctx context.Context, builds []Build) error {
+// DiskNeed is how much of a disk cold builds take at most and how much is free
+// where Go's build cache is, in bytes. It is no rule: nobody knows how much of it
+// is compiled already.
+func DiskNeed(ctx context.Context, builds []Build) (need, free float64, err error) {
+	b, err := newBuilder(io.Discard)
+	if err != nil {
+		return 0, 0, err
+	}
 	dir, err := b.goEnv(ctx, "GOCACHE")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	var minutes float64
 	for _, build := range builds {
-		minutes += build.tool.Minutes
+		need += build.tool.Minutes * diskPerMinute
 	}
-	free, err := b.free(dir)
+	space, err := freeDisk(dir)
 	if err != nil {
-		return fmt.Errorf("asking for the free disk space of %s: %w", dir, err)
+		return 0, 0, fmt.Errorf("asking for the free disk space of %s: %w", dir, err)
 	}
-	if need := minutes * diskPerMinute; float64(free) < need {
-		return fmt.Errorf("%.0f GB are free where Go's build cache is, %s; want %.0f GB: free some, or move GOCACHE and GOMODCACHE", float64(free)/1e9, dir, need/1e9)
-	}
-	return nil
+	return need, float64(space), nil
 }
 
 // freeDisk is the space that a directory, or where it will be, has left in bytes.

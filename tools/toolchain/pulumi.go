@@ -105,12 +105,15 @@ func Pulumi(ctx context.Context, out io.Writer) (PulumiCommand, error) {
 	return command, nil
 }
 
-// PulumiPrograms are the programs that [Pulumi] needs built at most: none where a
-// compatible CLI and its plugins are installed.
+// PulumiPrograms are the programs that [Pulumi] is to build: none where a
+// compatible CLI is installed, which has its plugins or can install them.
 func PulumiPrograms(ctx context.Context) ([]string, error) {
 	_, found := pulumiOnPath(ctx, io.Discard)
 	if !found {
 		return programs(found), nil
+	}
+	if !offline() {
+		return nil, nil
 	}
 	absent, err := absentPlugins()
 	if err != nil || len(absent) == 0 {

@@ -26,7 +26,7 @@ Configuration: JSON in BUCKET_CONFIG, or in the file BUCKET_CONFIG_FILE:
   blockPublicAccess   default true; false leaves it as it is
   required            names that must be in force, default ["versioning",
                       "noncurrent", "transitions"]; also: "abortUploads",
-                      "encryption", "publicAccess"
+                      "deleteMarkers", "encryption", "publicAccess"
 Connection: MLFLOW_S3_ENDPOINT_URL (unset: AWS) and boto3's own variables
 (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_CA_BUNDLE …).
 BUCKET_WAIT_SECONDS   how long to wait for the store, default 120
@@ -49,7 +49,7 @@ OK, FAILED, MISCONFIGURED, MISSING = range(4)
 
 ARTIFACTS = "artifacts/"
 PREFIX = "mlflow-platform-"  # marks our lifecycle rules
-RULES = ("versioning", "noncurrent", "abortUploads", "transitions", "encryption", "publicAccess")
+RULES = ("versioning", "noncurrent", "deleteMarkers", "abortUploads", "transitions", "encryption", "publicAccess")
 # What stores answer to a request they do not know.
 UNSUPPORTED = {
     "NotImplemented", "MalformedXML", "InvalidArgument", "InvalidRequest", "MethodNotAllowed",
@@ -142,12 +142,9 @@ def lifecycle_rules(wanted: Wanted) -> dict[str, dict]:
     rules = {}
     everything = {"Prefix": ""}
     if wanted.noncurrentDays:
-        rules["noncurrent"] = {
-            "Filter": everything,
-            "NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays},
-            # What is left of a deleted object after that: markers slow listings down.
-            "Expiration": {"ExpiredObjectDeleteMarker": True},
-        }
+        rules["noncurrent"] = {"Filter": everything, "NoncurrentVersionExpiration": {"NoncurrentDays": wanted.noncurrentDays}}
+        # What is left of a deleted object after that: markers slow listings down.
+        rules["deleteMarkers"] = {"Filter": everything, "Expiration": {"ExpiredObjectDeleteMarker": True}}
     if wanted.transitions:
         rules["transitions"] = {
             "Filter": {"Prefix": ARTIFACTS},
@@ -193,7 +190,10 @@ def put_lifecycle(s3, wanted: Wanted, refused: dict[str, str]) -> None:
     """Puts our rules beside those of others; drops, one by one, what the store refuses."""
     rules = lifecycle_rules(wanted)
     others = [rule for rule in read_lifecycle(s3, wanted.bucket) if not rule.get("ID", "").startswith(PREFIX)]
-    for drop in ([], ["abortUploads"], ["transitions"], ["abortUploads", "transitions"], list(rules)):
+    for drop in (
+        [], ["deleteMarkers"], ["abortUploads"], ["deleteMarkers", "abortUploads"], ["transitions"],
+        ["abortUploads", "transitions"], ["deleteMarkers", "abortUploads", "transitions"], list(rules),
+    ):
         ours = [rule for name, rule in rules.items() if name not in drop]
         if not others + ours:
             s3.delete_bucket_lifecycle(Bucket=wanted.bucket)
@@ -270,12 +270,12 @@ def read_back(s3, wanted: Wanted) -> dict[str, bool]:
     stored = {rule.get("ID"): rule for rule in read_lifecycle(s3, wanted.bucket)}
     for name, rule in lifecycle_rules(wanted).items():
         have = stored.get(rule["ID"], {})
-        actions = {key: value for key, value in rule.items() if key not in ("ID", "Status", "Filter")}
+        action = next(key for key in rule if key not in ("ID", "Status", "Filter"))
         # Stores answer a rule for everything without a filter, or with the older Prefix.
         prefix = have.get("Filter", {}).get("Prefix", have.get("Prefix", ""))
         found[name] = (
             have.get("Status") == "Enabled" and prefix == rule["Filter"]["Prefix"]
-            and all(same_action(have.get(action), value) for action, value in actions.items())
+            and same_action(have.get(action), rule[action])
         )
     return found
 

@@ -1,7 +1,7 @@
 """Says whether this image is what the stack's settings promise.
 
 An upgrade deletes the running server before it migrates. An image that cannot be
-pulled, is another release or lacks the database driver has to be found before
+pulled, is another release or lacks a driver has to be found before
 that, which is why a Job runs this file first.
 
 Environment:
@@ -24,8 +24,9 @@ def problems(want: str) -> list[str]:
         have = "no MLflow at all"
     if have != want:
         found.append(f"the image has {have}; want MLflow {want}, as mlflow.version says")
-    if importlib.util.find_spec("psycopg2") is None:
-        found.append("the image has no psycopg2; want the driver of PostgreSQL")
+    for driver, what in (("psycopg2", "PostgreSQL"), ("boto3", "the bucket")):
+        if importlib.util.find_spec(driver) is None:
+            found.append(f"the image has no {driver}; want the driver of {what}")
     return found
 
 

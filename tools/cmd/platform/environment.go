@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,9 +90,18 @@ func (e *environment) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir = e.root
 	cmd.Env = append(os.Environ(), e.variables()...)
 	// The terminal sends Ctrl-C to the whole group and we pass it on: Pulumi would
-	// take the second one for an order to stop at once, which orphans resources.
+	// take the second one for an order to stop at once, which orphans resources. The
+	// user's own second one means that.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Cancel = func() error {
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+		go func() {
+			<-again
+			_ = cmd.Process.Signal(os.Interrupt) // it may have ended meanwhile
+		}()
+		return cmd.Process.Signal(os.Interrupt)
+	}
 	return cmd
 }
 

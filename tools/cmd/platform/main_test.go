@@ -80,21 +80,23 @@ func TestAnnounceSaysOnlyWhatWillHappen(t *testing.T) {
 	require.NoError(t, err)
 
 	local, out := environmentFor(t)
-	require.NoError(t, local.announce(builds, []string{"caddy", "mlflow"}))
+	require.NoError(t, local.announce(builds, []string{"caddy", "mlflow"}, 6e9, 5e9))
 	assert.Equal(t, `make up will
-  1. build 2 pinned programs from their Go modules, once: up to 7 minutes on two idle cores
+  1. build 2 pinned programs from their Go modules, once: up to 7 minutes on two idle cores and 6 GB of Go's caches; 5 GB are free
   2. build the container images caddy, mlflow, once
   3. start a Kubernetes cluster in namespaces of its own
   4. run pulumi up --stack local
 which takes up to 14 minutes; what is built is kept
+warning: with cold caches that is not enough disk: free some, or move GOCACHE and GOMODCACHE
 `, out.String())
 
 	local, out = environmentFor(t)
-	require.NoError(t, local.announce(nil, nil))
+	require.NoError(t, local.announce(nil, nil, 0, 5e9))
 	assert.NotContains(t, out.String(), "build ")
+	assert.NotContains(t, out.String(), "warning")
 
 	theirs, out := environmentFor(t, existing(t)...)
-	require.NoError(t, theirs.announce(nil, nil))
+	require.NoError(t, theirs.announce(nil, nil, 0, 5e9))
 	assert.Contains(t, out.String(), "1. use the cluster of context theirs in ")
 	assert.NotContains(t, out.String(), "start a Kubernetes cluster")
 }
@@ -144,6 +146,8 @@ func TestNextStepsNameTheCluster(t *testing.T) {
 	assert.Equal(t, "make down", local.again("down"))
 	named, _ := environmentFor(t, "--name", "two", "--https-port", "8444")
 	assert.Equal(t, "make down ARGS='--name two --https-port 8444'", named.again("down"))
+	spaced, _ := environmentFor(t, "--kubeconfig", "/my files/config", "--context", "theirs")
+	assert.Equal(t, `make down ARGS='--kubeconfig "/my files/config" --context theirs'`, spaced.again("down"))
 }
 
 func TestOtherStacksAreKept(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
 	"github.com/mlflow-platform/mlflow-platform/tools/images"
@@ -22,7 +23,11 @@ func up(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := e.announce(programs, absent); err != nil {
+	need, free, err := toolchain.DiskNeed(ctx, programs)
+	if err != nil {
+		return err
+	}
+	if err := e.announce(programs, absent, need, free); err != nil {
 		return err
 	}
 	if err := e.preflight(ctx, programs); err != nil {
@@ -54,7 +59,7 @@ func up(ctx context.Context, e *environment) error {
 		return err
 	}
 	if err := e.run(ctx, "up", "--stack", e.options.stack, "--config-file", config, "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--color", "never"); err != nil {
-		return fmt.Errorf("%w\nwhat was created stays; mend the cause and run make up again", err)
+		return fmt.Errorf("%w\nwhat was created stays; mend the cause and run make up again; if something \"already exists\": docs/decisions/0010-what-exists-is-never-taken-over.md", err)
 	}
 	return e.report(ctx, time.Since(start))
 }
@@ -100,7 +105,7 @@ func (e *environment) preflight(ctx context.Context, programs []toolchain.Build)
 const imageMinutes = 1
 
 // announce says what will happen and how long it takes before it starts.
-func (e *environment) announce(programs []toolchain.Build, absent []string) error {
+func (e *environment) announce(programs []toolchain.Build, absent []string, need, free float64) error {
 	text := &strings.Builder{}
 	fmt.Fprintln(text, "make up will")
 	step := 0
@@ -115,7 +120,8 @@ func (e *environment) announce(programs []toolchain.Build, absent []string) erro
 			build += b.Minutes()
 		}
 		minutes += build
-		say("build %d pinned programs from their Go modules, once: up to %.0f minutes on two idle cores", len(programs), math.Ceil(build))
+		say("build %d pinned programs from their Go modules, once: up to %.0f minutes on two idle cores and %.0f GB of Go's caches; %.0f GB are free",
+			len(programs), math.Ceil(build), need/1e9, free/1e9)
 	}
 	if len(absent) > 0 {
 		minutes += imageMinutes * float64(len(absent))
@@ -128,6 +134,9 @@ func (e *environment) announce(programs []toolchain.Build, absent []string) erro
 	}
 	say("run pulumi up --stack %s", e.options.stack)
 	fmt.Fprintf(text, "which takes up to %.0f minutes; what is built is kept\n", minutes)
+	if free < need {
+		fmt.Fprintln(text, "warning: with cold caches that is not enough disk: free some, or move GOCACHE and GOMODCACHE")
+	}
 	_, err := fmt.Fprint(e.out, text)
 	return err
 }
@@ -169,7 +178,15 @@ func (e *environment) again(command string) string {
 	if len(e.options.args) == 0 {
 		return "make " + command
 	}
-	return fmt.Sprintf("make %s ARGS=%s", command, quote(strings.Join(e.options.args, " ")))
+	args := make([]string, len(e.options.args))
+	for i, a := range e.options.args {
+		if args[i] = a; strings.ContainsFunc(a, func(r rune) bool {
+			return !strings.ContainsRune("-_./=:", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		}) {
+			args[i] = `"` + a + `"`
+		}
+	}
+	return fmt.Sprintf("make %s ARGS=%s", command, quote(strings.Join(args, " ")))
 }
 
 func down(ctx context.Context, e *environment) error {
