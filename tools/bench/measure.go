@@ -78,6 +78,10 @@ func tutorialLifecycle(ctx context.Context, p *platform, r *report) error {
 
 func (l *lifecycle) measure(ctx context.Context, previews int, begin time.Time, t *tracking, noOp func() error) error {
 	run, err := t.createRun(ctx)
+	// A Service is reached a moment after its rollout is over.
+	for deadline := time.Now().Add(time.Minute); err != nil && time.Now().Before(deadline); run, err = t.createRun(ctx) {
+		time.Sleep(50 * time.Millisecond)
+	}
 	if err == nil {
 		err = errors.Join(t.logMetric(ctx, run, 0), t.finishRun(ctx, run))
 	}
