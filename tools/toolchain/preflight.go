@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"go/version"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
-	"golang.org/x/sys/unix"
+
+	"github.com/mlflow-platform/mlflow-platform/tools/internal/files"
 )
 
 // goVersion returns the version of the go command on PATH, such as go1.26.8.
@@ -91,21 +91,11 @@ func DiskNeed(ctx context.Context, builds []Build) (need, free float64, err erro
 	for _, build := range builds {
 		need += build.tool.Minutes * diskPerMinute
 	}
-	space, err := freeDisk(dir)
+	space, err := files.Free(dir)
 	if err != nil {
 		return 0, 0, fmt.Errorf("asking for the free disk space of %s: %w", dir, err)
 	}
 	return need, float64(space), nil
-}
-
-// freeDisk is the space that a directory, or where it will be, has left in bytes.
-func freeDisk(dir string) (uint64, error) {
-	var stat unix.Statfs_t
-	err := unix.Statfs(dir, &stat)
-	if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
-		return freeDisk(filepath.Dir(dir))
-	}
-	return stat.Bavail * uint64(stat.Bsize), err
 }
 
 // checkGo compares the Go version with the one the tool's module asks for. With

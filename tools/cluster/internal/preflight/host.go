@@ -3,9 +3,7 @@
 package preflight
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster/internal/thread"
+	"github.com/mlflow-platform/mlflow-platform/tools/internal/files"
 )
 
 // ThisHost returns the machine this program runs on.
@@ -27,24 +26,9 @@ func ThisHost() Host {
 		EffectiveUID:  os.Geteuid(),
 		KernelRelease: unix.ByteSliceToString(name.Release[:]),
 		LookPath:      exec.LookPath,
-		FreeDisk:      freeDisk,
+		FreeDisk:      files.Free,
 		ListenOn:      listenOn,
 		Features:      tryFeatures,
-	}
-}
-
-// freeDisk asks the nearest directory that exists.
-func freeDisk(dir string) (uint64, error) {
-	for {
-		var stat unix.Statfs_t
-		err := unix.Statfs(dir, &stat)
-		if err == nil {
-			return stat.Bavail * uint64(stat.Bsize), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			return 0, err
-		}
-		dir = filepath.Dir(dir)
 	}
 }
 
