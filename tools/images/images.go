@@ -101,7 +101,7 @@ var workload = []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "mini
 // returns their archives.
 func Workload(ctx context.Context, out io.Writer) ([]string, error) {
 	built, err := Ensure(ctx, out, workload...)
-	return slices.Collect(maps.Values(built)), err
+	return slices.Sorted(maps.Values(built)), err
 }
 
 // Preflight checks what the builds of the named images that are absent need from
@@ -116,8 +116,8 @@ func Preflight(ctx context.Context, names ...string) error {
 	return preflight(ctx, p.absent)
 }
 
-// Absent are the named images that [Ensure] would build, and Programs those that
-// it would need for them.
+// Absent are the named images that [Ensure] would build, and the programs that it
+// would need for them.
 func Absent(ctx context.Context, names ...string) (absent, programs []string, err error) {
 	p, err := newPlan(ctx, names)
 	for _, img := range p.absent {

@@ -180,9 +180,7 @@ func (e *environment) again(command string) string {
 	}
 	args := make([]string, len(e.options.args))
 	for i, a := range e.options.args {
-		if args[i] = a; strings.ContainsFunc(a, func(r rune) bool {
-			return !strings.ContainsRune("-_./=:", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		}) {
+		if args[i] = a; strings.ContainsFunc(a, unicode.IsSpace) {
 			args[i] = `"` + a + `"`
 		}
 	}
