@@ -44,9 +44,9 @@ type Settings struct {
 	Stack string `json:"-"`
 
 	// Platform is where everything runs.
-	Platform Platform `json:"platform" want:"kubernetes, aws"`
+	Platform Platform `json:"platform"`
 	// Profile selects the defaults: dev or production.
-	Profile Profile `json:"profile" want:"dev, production"`
+	Profile Profile `json:"profile"`
 	// Namespace is the Kubernetes namespace of the workload.
 	Namespace string `json:"namespace"`
 	// Region is the cloud region. Unused on platform kubernetes.
@@ -121,7 +121,7 @@ type Network struct {
 type Cluster struct {
 	// Mode is existing (use the kubeconfig) or managed (created by the stack,
 	// clouds only).
-	Mode string `json:"mode" want:"existing, managed"`
+	Mode string `json:"mode"`
 	// Kubeconfig is the path of the kubeconfig file. Empty: $KUBECONFIG, then
 	// ~/.kube/config, as kubectl does.
 	Kubeconfig string `json:"kubeconfig"`
@@ -167,7 +167,7 @@ type Nodes struct {
 // Database is PostgreSQL.
 type Database struct {
 	// Mode is inCluster (CloudNativePG) or managed (clouds only).
-	Mode string `json:"mode" want:"inCluster, managed"`
+	Mode string `json:"mode"`
 	// Instances is 1, or 3 for a primary and two replicas.
 	Instances int `json:"instances"`
 	// StorageGiB is the volume of each instance, in GiB.
@@ -219,7 +219,7 @@ type Resources struct {
 type Artifacts struct {
 	// Store is inCluster (MinIO, for local use: refused in profile production), s3
 	// (an existing S3 endpoint) or managed (the cloud's, clouds only).
-	Store string `json:"store" want:"inCluster, s3, managed"`
+	Store string `json:"store"`
 	// Endpoint is the URL of the S3 endpoint, with store s3.
 	Endpoint string `json:"endpoint"`
 	// Region is the S3 region the client signs for.
@@ -293,7 +293,7 @@ type Retention struct {
 // Auth is who may log in.
 type Auth struct {
 	// Mode is basic, or none in profile dev.
-	Mode string `json:"mode" want:"basic, none"`
+	Mode string `json:"mode"`
 	// Users are the names of the people and machines that log in.
 	Users []string `json:"users"`
 }
@@ -302,7 +302,7 @@ type Auth struct {
 type Exposure struct {
 	// Mode is loadBalancer (a Service of that type), ingress, gateway (Gateway
 	// API) or none (inside the cluster only).
-	Mode string `json:"mode" want:"loadBalancer, ingress, gateway, none"`
+	Mode string `json:"mode"`
 	// Host is the DNS name clients use.
 	Host string `json:"host"`
 	// Port is the port clients use. The load balancer listens on 443; another port
@@ -330,7 +330,7 @@ type Exposure struct {
 type TLS struct {
 	// Source is generated (an authority of the stack, whose certificate is the
 	// output caCertificate) or config (certificate here, key in tlsPrivateKey).
-	Source string `json:"source" want:"generated, config"`
+	Source string `json:"source"`
 	// Certificate is the PEM chain, with source config.
 	Certificate string `json:"certificate"`
 }
@@ -339,7 +339,7 @@ type TLS struct {
 type Images struct {
 	// Source is upstream, or local for images built by `make images` and loaded
 	// into the node.
-	Source string `json:"source" want:"upstream, local"`
+	Source string `json:"source"`
 	// Registry mirrors all upstream images: registry.example.com/mirror puts
 	// docker.io/library/caddy at registry.example.com/mirror/library/caddy.
 	Registry string `json:"registry"`
