@@ -7,7 +7,6 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
-	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	storagev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/storage/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -39,21 +38,8 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err != nil {
 		return nil, err
 	}
-	own := component.Options(c, pulumi.DependsOn(append(admitted, ready...)))
-	c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
-		Kubeconfig:            p.kubeconfig(cluster),
-		EnableServerSideApply: pulumi.Bool(true),
-		// As on every platform: a changed Secret is not deleted and made again.
-		EnableSecretMutable: pulumi.Bool(true), EnableConfigMapMutable: pulumi.Bool(true),
-	}, own...)
-	if err != nil {
-		return nil, fmt.Errorf("creating the Kubernetes provider: %w", err)
-	}
-	c.Creator, err = kubernetes.NewProvider(ctx, name+"-creator", &kubernetes.ProviderArgs{
-		Kubeconfig: p.kubeconfig(cluster), EnableServerSideApply: pulumi.Bool(false),
-	}, own...)
-	if err != nil {
-		return nil, fmt.Errorf("creating the Kubernetes provider for what must not exist yet: %w", err)
+	if err := c.Connect(ctx, name, p.kubeconfig(cluster), nil, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...); err != nil {
+		return nil, err
 	}
 	if err := p.storageClass(ctx, name, c); err != nil {
 		return nil, err
