@@ -163,7 +163,7 @@ func (b *build) workload() error {
 	if b.gateway, err = gateway.New(b.ctx, "gateway", gateway.Args{
 		Scope: b.scope, Replicas: s.MLflow.Replicas, Login: s.Auth.Mode == "basic",
 		Users: append(append([]string{}, s.Auth.Users...), settings.ServiceUsers...), PasswordHashes: hashes,
-		Upstream: b.server.Host, UpstreamHost: b.server.Host, MaxUploadMiB: s.Artifacts.MaxUploadMiB,
+		Upstream: b.server.Host, MaxUploadMiB: s.Artifacts.MaxUploadMiB,
 		Authority: b.authority, Names: public,
 		Certificate: s.Exposure.TLS.Certificate, PrivateKey: string(s.TLSPrivateKey),
 	}, b.inCompute()...); err != nil {

@@ -66,7 +66,7 @@ func caddyfile(a Args) string {
 	}
 }
 
-%[10]s
+%[9]s
 
 (routes) {
 	# One line a request, with the user, the route and the status; credentials
@@ -85,20 +85,20 @@ func caddyfile(a Args) string {
 		}
 		rewrite * /health?
 		reverse_proxy %[1]s {
-			header_up Host %[2]s
+			header_up Host %[1]s
 			header_up -Authorization
 			header_up -X-Remote-User
 		}
 	}
-	%[9]s
+	%[8]s
 	handle {
 		# In this order: Caddy's own would look at the size before the login.
 		route {
-			%[3]s
+			%[2]s
 			# A length that the client states is refused before the upload, so that the
 			# answer arrives and nothing is sent in vain; a body without one is cut off.
 			request_body {
-				max_size %[4]dMiB
+				max_size %[3]dMiB
 			}
 			# The bucket is for the server alone: presigned addresses would go around
 			# the login, the limit and the log, and name a host that clients do not
@@ -116,7 +116,7 @@ func caddyfile(a Args) string {
 			reverse_proxy %[1]s {
 				# MLflow answers to one Host only; the user is known here and the
 				# password goes no further.
-				header_up Host %[2]s
+				header_up Host %[1]s
 				header_up X-Remote-User {http.auth.user.id}
 				header_up -Authorization
 				# A pod that just went away refuses connections: try the next one.
@@ -132,7 +132,7 @@ func caddyfile(a Args) string {
 	}
 	handle_errors 413 {
 		header Content-Type application/json
-		respond `+"`"+`{"error_code":"INVALID_PARAMETER_VALUE","message":"the upload is larger than %[4]d MiB, the limit of this gateway (artifacts.maxUploadMiB)"}`+"`"+` 413
+		respond `+"`"+`{"error_code":"INVALID_PARAMETER_VALUE","message":"the upload is larger than %[3]d MiB, the limit of this gateway (artifacts.maxUploadMiB)"}`+"`"+` 413
 	}
 	handle_errors 401 {
 		header Content-Type application/json
@@ -144,20 +144,20 @@ func caddyfile(a Args) string {
 	}
 }
 
-:%[5]d {
-	%[6]s
+:%[4]d {
+	%[5]s
+	import routes
+}
+
+:%[6]d {
 	import routes
 }
 
 :%[7]d {
-	import routes
-}
-
-:%[8]d {
 	metrics /metrics
 	respond /healthz 200
 }
-`, a.Upstream, a.UpstreamHost, ask, a.MaxUploadMiB,
+`, a.Upstream, ask, a.MaxUploadMiB,
 		netpol.GatewayHTTPS.Number, strings.Join(certificates, "\n\t"), netpol.GatewayHTTP.Number, netpol.GatewayMetrics.Number,
 		anonymous, login)
 }

@@ -37,8 +37,8 @@ type Args struct {
 	// are, everybody else gets a generated password.
 	Users          []string
 	PasswordHashes map[string]string
-	// Upstream is host:port of the server, UpstreamHost the Host header it wants.
-	Upstream, UpstreamHost string
+	// Upstream is host:port of the server, and the Host header it wants.
+	Upstream string
 	// MaxUploadMiB is the largest request body.
 	MaxUploadMiB int
 	// Authority signs the gateway's certificate for Names.

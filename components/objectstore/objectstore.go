@@ -25,9 +25,8 @@ const token = "mlflow:objectstore:Store"
 // Args are the inputs of a store.
 type Args struct {
 	pod.Scope
-	// StorageGiB and StorageClass of the volume.
-	StorageGiB   int
-	StorageClass string
+	// StorageGiB of the volume.
+	StorageGiB int
 	// Authority signs the store's certificate.
 	Authority platform.Authority
 	// Protect guards the volume and the key that encrypts it.
@@ -113,9 +112,6 @@ func (s *Store) statefulSet(ctx *pulumi.Context, name string, args Args, image s
 	claim := &corev1.PersistentVolumeClaimSpecArgs{
 		AccessModes: pulumi.ToStringArray([]string{"ReadWriteOnce"}),
 		Resources:   &corev1.VolumeResourceRequirementsArgs{Requests: pulumi.StringMap{"storage": pulumi.String(fmt.Sprintf("%dGi", args.StorageGiB))}},
-	}
-	if args.StorageClass != "" {
-		claim.StorageClassName = pulumi.String(args.StorageClass)
 	}
 	probe := func(path string) *corev1.ProbeArgs {
 		return &corev1.ProbeArgs{

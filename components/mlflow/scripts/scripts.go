@@ -85,15 +85,10 @@ type Run struct {
 	// Env and Mounts beyond the common ones.
 	Env    corev1.EnvVarArray
 	Mounts corev1.VolumeMountArray
-	// MemoryLimit; 1Gi when empty: importing MLflow takes 400 MB.
-	MemoryLimit string
 }
 
 // Container makes the container of a Run.
 func Container(r Run) *corev1.ContainerArgs {
-	if r.MemoryLimit == "" {
-		r.MemoryLimit = "1Gi"
-	}
 	return &corev1.ContainerArgs{
 		Name: pulumi.String(r.Name), Image: pulumi.String(r.Image), ImagePullPolicy: pulumi.String("IfNotPresent"),
 		Command: pulumi.ToStringArray(append([]string{"python3", path + "/" + r.Script}, r.Args...)),
@@ -102,7 +97,8 @@ func Container(r Run) *corev1.ContainerArgs {
 			pod.Env("MLFLOW_DISABLE_TELEMETRY", "true"), pod.Env("DO_NOT_TRACK", "true"),
 		}, r.Env...),
 		SecurityContext: pod.ContainerSecurity(),
-		Resources:       pod.Resources("100m", "256Mi", r.MemoryLimit),
+		// Importing MLflow takes 400 MB.
+		Resources: pod.Resources("100m", "256Mi", "1Gi"),
 		VolumeMounts: append(corev1.VolumeMountArray{
 			pod.Mount("scripts", path, true), pod.Mount("tmp", "/tmp", false),
 		}, r.Mounts...),
