@@ -353,7 +353,7 @@ def test_one_limit_caps_everything_and_the_oldest_goes_first(world, tmp_path):
 def test_hopeless_items_do_not_use_up_the_limit(world, monkeypatch, tmp_path, counted):
     """The twin counts failures: then the hopeless item is all that is ever tried."""
     module = retention if not counted else twin(
-        tmp_path, "retention.py", '            done["failed"] += 1\n            return\n',
+        tmp_path, "retention.py", '            done["failed"] += 1\n            return False\n',
         '            done["failed"] += 1\n')
     bad, good, junk = world.run(), world.run(), world.run()
     for run in (bad, good):
@@ -377,9 +377,15 @@ def test_hopeless_items_do_not_use_up_the_limit(world, monkeypatch, tmp_path, co
     assert world.stage(junk) == ("active" if counted else "deleted")
 
 
-def test_one_item_that_cannot_be_trashed_does_not_keep_the_rest(world, monkeypatch):
-    bad, good = world.run(), world.run()
-    world.client.set_terminated(bad, "FINISHED", end_time=OLD - 1)
+@pytest.mark.parametrize("protected", [True, False])
+def test_one_item_that_cannot_be_trashed_does_not_keep_the_rest(world, monkeypatch, tmp_path, protected):
+    """But what belongs to it stays with it. The twin forgets what failed."""
+    module = retention if protected else twin(tmp_path, "retention.py", "if run in stay or not left", "if not left")
+    parent, good = world.run(), world.run()
+    bad = world.run(tags={"mlflow.parentRunId": parent})
+    model = world.model(bad, tmp_path)
+    for run in (parent, bad):
+        world.client.set_terminated(run, "FINISHED", end_time=OLD - 1)
     real = MlflowClient.delete_run
 
     def fail(client, run):
@@ -388,9 +394,11 @@ def test_one_item_that_cannot_be_trashed_does_not_keep_the_rest(world, monkeypat
         real(client, run)
 
     monkeypatch.setattr(MlflowClient, "delete_run", fail)
-    code, summary, output = world.retain(MAX_DELETIONS="1")
-    assert (code, summary["failed"], summary["deleted_runs"]) == (retention.INCOMPLETE, 1, 1), output
+    code, summary, output = world.retain(module, MAX_DELETIONS="3")
+    assert (code, summary["failed"]) == (retention.INCOMPLETE, 1), output
     assert (world.stage(bad), world.stage(good)) == ("active", "deleted")
+    stage = "active" if protected else "deleted"
+    assert (world.stage(parent), world.model_stage(model)) == (stage, stage)
 
 
 @pytest.mark.parametrize(("tries", "patient"), [(None, False), ("7", True)])

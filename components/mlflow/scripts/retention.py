@@ -67,7 +67,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.db.utils import _verify_schema
 from mlflow.store.tracking.dbmodels.models import SqlLoggedModel, SqlLoggedModelTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from retention_plan import MARK, keep_in_trash, plan_rescue, plan_trash, protected, read_inventory
+from retention_plan import MARK, keep_in_trash, plan_rescue, plan_trash, protected, read_inventory, with_ancestors
 
 OK, FAILED, MISCONFIGURED, INCOMPLETE = 0, 1, 2, 5
 
@@ -138,8 +138,8 @@ def left(settings: Settings, done: Counter) -> int:
     return settings.limit - sum(done[f"{verb}_{kind}s"] for verb in ("purged", "deleted") for kind in TRASH)
 
 
-def attempt(settings: Settings, done: Counter, counter: str, what: str, act: Callable[[], None]) -> None:
-    """Does one thing, or in a dry run reports it. One that fails must not keep the rest."""
+def attempt(settings: Settings, done: Counter, counter: str, what: str, act: Callable[[], None]) -> bool:
+    """Does one thing, or in a dry run reports it. One that fails, which is False, must not keep the rest."""
     log(f"{'would ' if settings.dry_run else ''}{what}")
     if not settings.dry_run:
         try:
@@ -147,8 +147,9 @@ def attempt(settings: Settings, done: Counter, counter: str, what: str, act: Cal
         except Exception as error:
             log(f"could not {what}: {type(error).__name__}: {error}")
             done["failed"] += 1
-            return
+            return False
     done[counter] += 1
+    return True
 
 
 def restore_model(store: SqlAlchemyStore, ident: str) -> None:
@@ -182,9 +183,14 @@ def rescue(store: SqlAlchemyStore, client: MlflowClient, settings: Settings, don
 def trash(store: SqlAlchemyStore, client: MlflowClient, settings: Settings, done: Counter) -> None:
     """Moves to the trash what nothing needs any more."""
     delete = {"run": client.delete_run, "model": lambda ident: trash_model(client, ident)}
-    for kind, ident in plan_trash(read_inventory(client, store), ago(settings.retention_days)):
-        if left(settings, done):
-            attempt(settings, done, f"deleted_{kind}s", f"trash {kind} {ident}", lambda: delete[kind](ident))
+    inventory, stay = read_inventory(client, store), set()
+    for kind, ident in plan_trash(inventory, ago(settings.retention_days)):
+        run = ident if kind == "run" else inventory.models[ident].run
+        if run in stay or not left(settings, done):
+            continue
+        if not attempt(settings, done, f"deleted_{kind}s", f"trash {kind} {ident}", lambda: delete[kind](ident)):
+            # Its parents and its LoggedModels go no sooner than a run itself.
+            stay |= with_ancestors(inventory.runs, {run}) if kind == "run" else set()
 
 
 def delete_artifacts(uri: str) -> None:
