@@ -181,6 +181,13 @@ func (b *build) workload() error {
 	if err := b.schedules(); err != nil {
 		return err
 	}
+	if store, ok := b.platform.(platform.SecretStore); ok {
+		if err := store.Copy(b.ctx, "secrets", map[string]pulumi.Input{
+			"database": b.database.Login(b.database.User, b.database.Password), "passwords": b.gateway.Passwords,
+		}, b.inCompute()...); err != nil {
+			return err
+		}
+	}
 	if !s.Budget.Enabled {
 		return nil
 	}

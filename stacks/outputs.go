@@ -4,6 +4,8 @@ import (
 	"reflect"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // ContractVersion is the major version of the outputs. A rename or removal
@@ -45,6 +47,9 @@ type Outputs struct {
 	PasswordsSecretName pulumi.StringInput `pulumi:"passwordsSecretName"`
 	// MLflowVersion is the release that runs.
 	MLflowVersion pulumi.StringInput `pulumi:"mlflowVersion"`
+	// MonthlyEstimateUSD is what the preview estimated, by item and in total, in US
+	// dollars; empty where the release has no prices.
+	MonthlyEstimateUSD pulumi.Float64MapInput `pulumi:"monthlyEstimateUsd"`
 	// Passwords are the generated passwords by user. Secret.
 	Passwords pulumi.StringMapInput `pulumi:"passwords"`
 }
@@ -66,12 +71,20 @@ func (b *build) outputs() *Outputs {
 		DatabaseSecretName:    pulumi.String(b.server.DatabaseSecret),
 		PasswordsSecretName:   pulumi.String(b.gateway.PasswordsSecret),
 		MLflowVersion:         pulumi.String(s.MLflow.Version),
+		MonthlyEstimateUSD:    monthlyEstimate(s),
 		Passwords:             b.gateway.Passwords,
 	}
 	if s.Exposure.TLS.Source == "config" || s.Exposure.Mode == "ingress" || s.Exposure.Mode == "gateway" {
 		o.CACertificate = pulumi.String("")
 	}
 	return o
+}
+
+func monthlyEstimate(s *settings.Settings) pulumi.Float64Map {
+	if e := s.Estimate(); e != nil {
+		return pulumi.ToFloat64Map(e.ByItem())
+	}
+	return pulumi.Float64Map{}
 }
 
 // export exports every field under the name of its tag.

@@ -44,6 +44,11 @@ func (p *Program) Run(ctx *pulumi.Context) error {
 	if err := ctx.Log.Info(sum, nil); err != nil {
 		return fmt.Errorf("logging: %w", err)
 	}
+	if e := s.Estimate(); e != nil {
+		if err := ctx.Log.Info(e.String(), nil); err != nil {
+			return fmt.Errorf("logging: %w", err)
+		}
+	}
 	for _, warning := range s.Warnings() {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
 			return fmt.Errorf("logging: %w", err)

@@ -254,7 +254,7 @@ var contract = map[string]bool{
 	"contractVersion": false, "trackingUrl": false, "internalTrackingUrl": false, "address": false,
 	"caCertificate": false, "internalCaCertificate": false, "namespace": false, "artifactRoot": false, "backupRoot": false,
 	"databaseHost": false, "databaseName": false, "databaseSecretName": false, "passwordsSecretName": false,
-	"mlflowVersion": false, "passwords": true,
+	"mlflowVersion": false, "monthlyEstimateUsd": false, "passwords": true,
 }
 
 // breaches lists where outputs differ from the contract.
@@ -303,6 +303,7 @@ func TestOutputValues(t *testing.T) {
 	assert.Equal(t, "authority-certificate.certPem", value("local", "caCertificate"))
 	assert.Equal(t, "", value("production", "caCertificate"), "a public certificate needs no authority")
 	assert.Equal(t, "authority-certificate.certPem", value("production", "internalCaCertificate"))
+	assert.Empty(t, value("local", "monthlyEstimateUsd"), "nobody knows the price of a cluster that is there")
 	assert.Equal(t, map[string]any{
 		"bob": graph.Canary + "gateway-password-bob.result", "mlflow-retention": graph.Canary + "gateway-password-mlflow-retention.result",
 	}, value("own-passwords", "passwords"), "who has a hash of their own has no generated password")
@@ -311,7 +312,7 @@ func TestOutputValues(t *testing.T) {
 // TestExamples reads the files that people copy, with the secrets that their
 // comments ask for.
 func TestExamples(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "stacks", "examples", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join("..", "stacks", "examples", "kubernetes-*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {

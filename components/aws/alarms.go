@@ -12,24 +12,18 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 )
 
-// alarm is a CloudWatch alarm on the database.
-type alarm struct {
-	role, metric, why string
-	// above is the threshold, or below if that is set.
-	above, below float64
-	// minutes it must last.
-	minutes int
-}
+const gib = 1 << 30
 
 // databaseAlarms tell budget.emails before the database fails.
 func (p *Platform) databaseAlarms(ctx *pulumi.Context, name string, d *platform.Database, instance *rds.Instance) error {
-	topic, err := p.alerts(ctx, name, d)
-	if err != nil {
-		return err
-	}
 	s := p.settings.Database
-	const gib = 1 << 30
-	for _, a := range []alarm{
+	for _, a := range []struct {
+		role, metric, why string
+		// above is the threshold, or below if that is set.
+		above, below float64
+		// minutes it must last.
+		minutes int
+	}{
 		// A fifth of the first size, also after the storage has grown by itself.
 		{role: "storage", metric: "FreeStorageSpace", below: float64(s.StorageGiB) * gib / 5, minutes: 15,
 			why: "The database has used 80 % of its storage; it grows up to database.maxStorageGiB."},
@@ -38,60 +32,105 @@ func (p *Platform) databaseAlarms(ctx *pulumi.Context, name string, d *platform.
 		{role: "cpu", metric: "CPUUtilization", above: 80, minutes: 15, why: "The database's CPU is busy; consider a larger database.instanceType."},
 		{role: "memory", metric: "FreeableMemory", below: gib / 4, minutes: 15, why: "The database is short of memory; consider a larger database.instanceType."},
 	} {
-		if err := p.alarm(ctx, name, d, instance, topic, a); err != nil {
+		operator, threshold := "GreaterThanThreshold", a.above
+		if a.below > 0 {
+			operator, threshold = "LessThanThreshold", a.below
+		}
+		if err := p.alarm(ctx, name, d, "database", a.role, &cloudwatch.MetricAlarmArgs{
+			AlarmDescription: pulumi.String(a.why),
+			Namespace:        pulumi.String("AWS/RDS"), MetricName: pulumi.String(a.metric), Statistic: pulumi.String("Average"),
+			Dimensions: pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},
+			Period:     pulumi.Int(300), EvaluationPeriods: pulumi.Int(a.minutes / 5),
+			ComparisonOperator: pulumi.String(operator), Threshold: pulumi.Float64(threshold),
+			// A database that says nothing is not well.
+			TreatMissingData: pulumi.String("breaching"),
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Platform) alarm(ctx *pulumi.Context, name string, d *platform.Database, instance *rds.Instance, topic *sns.Topic, a alarm) error {
-	operator, threshold := "GreaterThanThreshold", a.above
-	if a.below > 0 {
-		operator, threshold = "LessThanThreshold", a.below
+// storageTypes are where S3 counts the objects of a storage class
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html).
+var storageTypes = map[string][]string{
+	"STANDARD_IA": {"StandardIAStorage"}, "ONEZONE_IA": {"OneZoneIAStorage"}, "GLACIER_IR": {"GlacierInstantRetrievalStorage"},
+	"INTELLIGENT_TIERING": {"IntelligentTieringFAStorage", "IntelligentTieringIAStorage", "IntelligentTieringAIAStorage"},
+}
+
+// growthAlarm tells budget.emails that the bucket is larger than the estimate
+// assumes: bills grow with it, and nothing else says so until the budget does.
+func (p *Platform) growthAlarm(ctx *pulumi.Context, name string, b *platform.Bucket) error {
+	types := []string{"StandardStorage"}
+	if p.settings.Artifacts.TransitionDays > 0 {
+		types = append(types, storageTypes[p.settings.Artifacts.TransitionClass]...)
 	}
-	_, err := cloudwatch.NewMetricAlarm(ctx, name+"-alarm-"+a.role, &cloudwatch.MetricAlarmArgs{
-		Name: pulumi.String(p.name(naming.IAM, "database", a.role)), AlarmDescription: pulumi.String(a.why),
-		Namespace: pulumi.String("AWS/RDS"), MetricName: pulumi.String(a.metric), Statistic: pulumi.String("Average"),
-		Dimensions: pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},
-		Period:     pulumi.Int(300), EvaluationPeriods: pulumi.Int(a.minutes / 5),
-		ComparisonOperator: pulumi.String(operator), Threshold: pulumi.Float64(threshold),
-		// A database that says nothing is not well.
-		TreatMissingData: pulumi.String("breaching"),
-		AlarmActions:     pulumi.Array{topic.Arn}, OkActions: pulumi.Array{topic.Arn},
-		Tags: p.tags("alarm"),
-	}, p.child(d)...)
-	if err != nil {
-		return fmt.Errorf("creating the %s alarm: %w", a.role, err)
+	queries := cloudwatch.MetricAlarmMetricQueryArray{&cloudwatch.MetricAlarmMetricQueryArgs{
+		Id: pulumi.String("size"), Label: pulumi.String("Size of the bucket"), ReturnData: pulumi.Bool(true),
+		// A class without objects has no data.
+		Expression: pulumi.String("SUM(FILL(METRICS(), 0))"),
+	}}
+	for i, t := range types {
+		queries = append(queries, &cloudwatch.MetricAlarmMetricQueryArgs{
+			Id: pulumi.String(fmt.Sprintf("m%d", i)), ReturnData: pulumi.Bool(false),
+			Metric: &cloudwatch.MetricAlarmMetricQueryMetricArgs{
+				Namespace: pulumi.String("AWS/S3"), MetricName: pulumi.String("BucketSizeBytes"), Stat: pulumi.String("Average"),
+				// S3 counts once a day.
+				Period:     pulumi.Int(24 * 3600),
+				Dimensions: pulumi.StringMap{"BucketName": pulumi.String(b.Name), "StorageType": pulumi.String(t)},
+			},
+		})
+	}
+	return p.alarm(ctx, name, b, "bucket", "growth", &cloudwatch.MetricAlarmArgs{
+		AlarmDescription: pulumi.String("The bucket holds more than budget.usage.storedGiB; read a report of mlflow.retention, or raise it."),
+		MetricQueries:    queries, EvaluationPeriods: pulumi.Int(1),
+		ComparisonOperator: pulumi.String("GreaterThanThreshold"), Threshold: pulumi.Float64(float64(p.settings.Budget.Usage.StoredGiB) * gib),
+		// A bucket has no size on its first day.
+		TreatMissingData: pulumi.String("notBreaching"),
+	})
+}
+
+// alarm completes and makes an alarm about a part of the platform.
+func (p *Platform) alarm(ctx *pulumi.Context, name string, parent pulumi.Resource, part, role string, args *cloudwatch.MetricAlarmArgs) error {
+	args.Name = pulumi.String(p.name(naming.IAM, part, role))
+	args.AlarmActions, args.OkActions = pulumi.Array{p.made.alerts}, pulumi.Array{p.made.alerts}
+	args.Tags = p.tags("alarm")
+	if _, err := cloudwatch.NewMetricAlarm(ctx, name+"-alarm-"+role, args, p.child(parent)...); err != nil {
+		return fmt.Errorf("creating the %s alarm: %w", role, err)
 	}
 	return nil
 }
 
-// alerts is the topic that sends alarms to budget.emails; each address confirms
+// alerts makes the topic that sends alarms to budget.emails; each address confirms
 // the subscription once.
-func (p *Platform) alerts(ctx *pulumi.Context, name string, parent pulumi.Resource) (*sns.Topic, error) {
-	key, err := p.key(ctx, parent, name+"-alerts", "alerts", p.usableBy("Alarms", "cloudwatch.amazonaws.com"))
+func (p *Platform) alerts(ctx *pulumi.Context, name string, opts ...pulumi.ResourceOption) error {
+	a := &pulumi.ResourceState{}
+	if err := ctx.RegisterComponentResource(alertsToken, name, a, opts...); err != nil {
+		return err
+	}
+	key, err := p.key(ctx, a, name, "alerts", p.usableBy("Alarms", "cloudwatch.amazonaws.com"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	physical := p.name(naming.IAM, "alerts")
-	topic, err := sns.NewTopic(ctx, name+"-alerts", &sns.TopicArgs{
+	topic, err := sns.NewTopic(ctx, name+"-topic", &sns.TopicArgs{
 		Name: pulumi.String(physical), KmsMasterKeyId: key.Arn, Tags: p.tags("alerts"),
 		Policy: document(statement{
 			Sid: "Alarms", Effect: "Allow", Principal: map[string]any{"Service": "cloudwatch.amazonaws.com"}, Action: []string{"sns:Publish"},
 			Resource:  p.arn("sns", physical),
 			Condition: p.ours(),
 		}),
-	}, p.child(parent)...)
+	}, p.child(a)...)
 	if err != nil {
-		return nil, fmt.Errorf("creating the alerts' topic: %w", err)
+		return fmt.Errorf("creating the alerts' topic: %w", err)
 	}
 	for i, email := range p.settings.Budget.Emails {
-		if _, err := sns.NewTopicSubscription(ctx, fmt.Sprintf("%s-alerts-%d", name, i), &sns.TopicSubscriptionArgs{
+		if _, err := sns.NewTopicSubscription(ctx, fmt.Sprintf("%s-email-%d", name, i), &sns.TopicSubscriptionArgs{
 			Topic: topic.Arn, Protocol: pulumi.String("email"), Endpoint: pulumi.String(email),
-		}, p.child(parent)...); err != nil {
-			return nil, fmt.Errorf("subscribing %s: %w", email, err)
+		}, p.child(a)...); err != nil {
+			return fmt.Errorf("subscribing %s: %w", email, err)
 		}
 	}
-	return topic, nil
+	p.made.alerts = topic.Arn
+	return ctx.RegisterResourceOutputs(a, pulumi.Map{"topic": topic.Arn})
 }

@@ -25,6 +25,8 @@ const (
 	databaseToken = "mlflow:aws:Database"
 	bucketToken   = "mlflow:aws:Bucket"
 	identityToken = "mlflow:aws:Identity"
+	alertsToken   = "mlflow:aws:Alerts"
+	secretsToken  = "mlflow:aws:Secrets"
 	budgetToken   = "mlflow:aws:Budget"
 )
 
@@ -55,7 +57,8 @@ func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating the AWS provider: %w", err)
 	}
-	return &Platform{settings: s, provider: provider, authority: authority}, nil
+	p := &Platform{settings: s, provider: provider, authority: authority}
+	return p, p.checkCaller(ctx)
 }
 
 // child are the options of a child in AWS.

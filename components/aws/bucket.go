@@ -45,6 +45,9 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	if err := p.lifecycle(ctx, b, name, data, logs); err != nil {
 		return nil, err
 	}
+	if err := p.growthAlarm(ctx, name, b); err != nil {
+		return nil, err
+	}
 	b.ArtifactRoot = pulumi.Sprintf("s3://%s/artifacts", data.id)
 	b.BackupRoot = pulumi.Sprintf("s3://%s/backups", data.id)
 	b.Ready = data.ready

@@ -68,6 +68,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return nil, err
 	}
 	d.Host, d.Password, d.Ready = instance.Address, role.Password, append(role.Ready, ca)
+	p.made.admin = d.Login(admin, password.Result)
 	if err := p.databaseAlarms(ctx, name, d, instance); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,10 @@ type made struct {
 	cluster           pulumi.StringOutput
 	identities        []pulumi.Resource
 	bucketKey         pulumi.StringOutput
+	// alerts is the ARN of the topic.
+	alerts pulumi.StringOutput
+	// admin is the login of the database's administrator.
+	admin pulumi.Map
 }
 
 // subnets cuts the VPC: three public /26 for load balancers and NAT gateways,
@@ -90,6 +94,9 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 	n.Store = []netpol.Endpoint{{CIDRs: prefixes.CidrBlocks, Port: 443, Why: "the bucket"}, podIdentity}
 	if p.settings.Database.Mode == "managed" {
 		n.Database = []netpol.Endpoint{{CIDRs: texts(cut.database), Port: netpol.PostgreSQL.Number}}
+	}
+	if err := p.alerts(ctx, "alerts", opts...); err != nil {
+		return nil, err
 	}
 	if err := p.vpc(ctx, name, n, cidr); err != nil {
 		return nil, err

@@ -28,6 +28,14 @@ type Platform interface {
 	Budget(ctx *pulumi.Context, name string, args BudgetArgs, opts ...pulumi.ResourceOption) (*Budget, error)
 }
 
+// SecretStore is a Platform that keeps secrets outside of the cluster, too.
+type SecretStore interface {
+	// Copy keeps generated logins in the cloud's own store, by name, each an object:
+	// for people, other clusters and the External Secrets Operator, with the cloud's
+	// permissions.
+	Copy(ctx *pulumi.Context, name string, logins map[string]pulumi.Input, opts ...pulumi.ResourceOption) error
+}
+
 // NetworkArgs has no inputs beyond the settings a platform was made with.
 type NetworkArgs struct{}
 
@@ -86,6 +94,15 @@ type Database struct {
 	CASecret, CAKey string
 	// Ready must exist before anything connects.
 	Ready []pulumi.Resource
+}
+
+// Login is one of the database's, with the names that AWS' secret rotation and
+// most tools read (docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
+func (d *Database) Login(user string, password pulumi.StringInput) pulumi.Map {
+	return pulumi.Map{
+		"engine": pulumi.String("postgres"), "host": d.Host, "port": pulumi.Int(d.Port), "dbname": pulumi.String(d.Name),
+		"username": pulumi.String(user), "password": password,
+	}
 }
 
 // BucketArgs is what a bucket is built on.

@@ -47,7 +47,7 @@ func Defaults(platform Platform, profile Profile) Settings {
 		Auth:     Auth{Mode: "basic", Users: []string{"admin"}},
 		Exposure: Exposure{Mode: "loadBalancer", Port: 443, TLS: TLS{Source: "generated"}},
 		Images:   Images{Source: "upstream"},
-		Budget:   Budget{Enabled: true, MonthlyUSD: 500},
+		Budget:   Budget{Enabled: true, MonthlyUSD: 500, EnforceEstimate: true},
 		Protect:  true,
 	}
 	if platform == Kubernetes {
@@ -83,11 +83,13 @@ func (s *Settings) aws(profile Profile) {
 	// Objects that are read rarely get cheaper by themselves, and reading them
 	// costs nothing extra (aws.amazon.com/s3/storage-classes/intelligent-tiering).
 	s.Artifacts.TransitionDays, s.Artifacts.TransitionClass = 30, "INTELLIGENT_TIERING"
+	s.Budget.Usage = Usage{StoredGiB: 500, NATGiB: 100, DownloadedGiB: 100, LoggedGiB: 20}
 	if profile == Dev {
 		s.Network.NATGateways, s.Network.FlowLogs = 1, false
 		s.Cluster.Nodes.Type = "t3a.xlarge"
 		s.Database.InstanceType, s.Database.HighAvailability = "db.t4g.small", false
 		s.Database.StorageGiB, s.Database.MaxStorageGiB = 20, 200
+		s.Budget.Usage = Usage{StoredGiB: 50, NATGiB: 20, DownloadedGiB: 10, LoggedGiB: 5}
 		s.Database.Backup.RetentionDays = 7
 	}
 }

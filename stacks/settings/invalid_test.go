@@ -386,6 +386,38 @@ var onAWS = []invalid{
 	{name: "bucket", base: cloud, changes: config{"artifacts": `{"store": "s3", "bucket": "mine"}`}, want: []string{
 		`artifacts.store is "s3"; want managed on platform aws`,
 		`artifacts.bucket is "mine"; want nothing on platform aws: the stack makes the bucket`}},
+	{name: "more than the budget", base: cloud, changes: config{"budget": `{"emails": ["a@example.com"]}`}, want: []string{
+		`budget.monthlyUSD is 500; want at least 1175, or budget.enforceEstimate false: estimate: 1174.72 USD a month (AWS list prices in eu-central-1 of September 2026)
+    73.00  EKS control plane: 1 cluster
+   528.88  nodes: 3 m7i.xlarge
+    22.85  disks of the nodes: 240 GiB gp3
+   292.00  database: 2 db.m7g.large
+    54.80  database storage: 400 GiB gp3
+   113.88  NAT gateways: 3 gateways
+    19.71  load balancer: 1 network load balancer
+    21.90  public IPv4 addresses: 6 addresses
+     5.00  KMS keys: 5 keys
+     1.20  secrets: 3 secrets
+     0.50  alarms: 5 alarms
+    12.25  usage: objects in the bucket: 500 GiB
+     5.20  usage: traffic through NAT: 100 GiB
+     9.00  usage: downloads over the internet: 100 GiB
+    14.54  usage: logs: 20 GiB
+not in it: tax, discounts, capacity units of the load balancer, snapshots beyond the size of the database, requests, traffic between zones, credits of t3 and t4g above their baseline, nodes that autoscaling adds, releases of Kubernetes and PostgreSQL in extended support`}},
+	{name: "a region without prices", base: cloud, changes: config{"region": "ap-south-1"}, want: []string{
+		`region is "ap-south-1"; want one of eu-central-1, eu-west-1, us-east-1, us-west-2, whose prices the release has, or budget.enforceEstimate false`}},
+	{name: "types without prices", base: cloud, changes: config{"database": `{"instanceType": "db.x2g.large"}`,
+		"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "nodes": {"type": "c7i.2xlarge"}}`}, want: []string{
+		`cluster.nodes.type is "c7i.2xlarge"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`,
+		`database.instanceType is "db.x2g.large"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`}},
+	{name: "prices and usage", base: cloud, changes: config{"budget": `{"monthlyUSD": 5000, "emails": ["a@example.com"],
+		"hourlyUSD": {"m7i.xlarge": 0, "m6i.xlarge": "0.2"}, "usage": {"storedGiB": -1, "natGiB": -1, "downloadedGiB": -1, "loggedGiB": -1}}`}, want: []string{
+		`budget.hourlyUSD.m6i.xlarge is "0.2"; want a number`,
+		"budget.usage.storedGiB is -1; want at least 0",
+		"budget.usage.natGiB is -1; want at least 0",
+		"budget.usage.downloadedGiB is -1; want at least 0",
+		"budget.usage.loggedGiB is -1; want at least 0",
+		"budget.hourlyUSD.m7i.xlarge is 0; want more than 0"}},
 	{name: "budget", base: cloud, changes: config{"budget": `{"monthlyUSD": 0, "emails": ["nobody"]}`}, want: []string{
 		"budget.monthlyUSD is 0; want at least 1",
 		`budget.emails is "nobody"; want an e-mail address`}},

@@ -164,7 +164,7 @@ func fits(value any, kind reflect.Kind) bool {
 		return kind == reflect.Bool
 	case encoding.Number:
 		_, err := v.Int64()
-		return kind == reflect.Int && err == nil
+		return kind == reflect.Float64 || kind == reflect.Int && err == nil
 	}
 	return false
 }
@@ -173,6 +173,8 @@ func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:

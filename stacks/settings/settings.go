@@ -363,6 +363,25 @@ type Budget struct {
 	MonthlyUSD int `json:"monthlyUSD"`
 	// Emails receive the alerts.
 	Emails []string `json:"emails"`
+	// EnforceEstimate refuses a configuration whose estimate is above monthlyUSD.
+	EnforceEstimate bool `json:"enforceEstimate"`
+	// Usage is what the estimate assumes of what no setting decides.
+	Usage Usage `json:"usage"`
+	// HourlyUSD are prices of an hour by node or database type: for types that the
+	// release has no price of, and for those that you buy for less.
+	HourlyUSD map[string]float64 `json:"hourlyUSD"`
+}
+
+// Usage is what a month uses, in GiB.
+type Usage struct {
+	// StoredGiB is the size of the bucket.
+	StoredGiB int `json:"storedGiB"`
+	// NATGiB goes through the NAT gateways: images, packages, telemetry of others.
+	NATGiB int `json:"natGiB"`
+	// DownloadedGiB is what clients on the internet download.
+	DownloadedGiB int `json:"downloadedGiB"`
+	// LoggedGiB is written to the cloud's logs.
+	LoggedGiB int `json:"loggedGiB"`
 }
 
 // Connections is the input of the connection arithmetic.
@@ -394,6 +413,9 @@ func (s *Settings) Warnings() []string {
 	var w []string
 	if s.Platform == AWS {
 		w = append(w, "platform aws has not been applied to an account yet: docs/verification.md says what was checked and how")
+	}
+	if e := s.Estimate(); e != nil && s.Budget.Enabled && e.Total() > float64(s.Budget.MonthlyUSD) {
+		w = append(w, fmt.Sprintf("the estimate, %.0f USD a month, is above budget.monthlyUSD, %d", e.Total(), s.Budget.MonthlyUSD))
 	}
 	if s.Auth.Mode == "none" {
 		w = append(w, "auth.mode is none: everybody who reaches the gateway can read and delete everything")

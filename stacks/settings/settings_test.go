@@ -62,7 +62,7 @@ func cloud() config {
 		"tags":     `{"owner": "ml", "cost-centre": "4711"}`,
 		"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/platform/deploy"]}`,
 		"exposure": `{"host": "mlflow.example.com"}`,
-		"budget":   `{"emails": ["platform@example.com"]}`,
+		"budget":   `{"monthlyUSD": 1200, "emails": ["platform@example.com"]}`,
 	}
 }
 
@@ -132,6 +132,17 @@ func TestValidConfigurationsLoad(t *testing.T) {
 		"what is switched off stays": cloud().with(config{
 			"budget": `{"enabled": false, "monthlyUSD": 900, "emails": ["platform@example.com"]}`,
 			"mlflow": `{"retention": {"enabled": false, "days": 90}}`,
+		}),
+		"more than the budget, said out loud": cloud().with(config{
+			"budget": `{"monthlyUSD": 500, "enforceEstimate": false, "emails": ["platform@example.com"]}`,
+		}),
+		"a region without prices": cloud().with(config{
+			"region": "ap-south-1", "budget": `{"enforceEstimate": false, "emails": ["platform@example.com"]}`,
+		}),
+		"a type with a price of one's own": cloud().with(config{
+			"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "nodes": {"type": "c7i.2xlarge"}}`,
+			"database": `{"instanceType": "db.x2g.large"}`,
+			"budget":   `{"monthlyUSD": 5000, "hourlyUSD": {"c7i.2xlarge": 0.4, "db.x2g.large": 1}, "emails": ["platform@example.com"]}`,
 		}),
 		"a forwarded port without a way in": valid().with(config{"exposure": `{"mode": "none", "host": "localhost", "port": 8601}`}),
 	}

@@ -379,6 +379,7 @@ func (s *Settings) checkBudget(p *Problems) {
 		_, err := mail.ParseAddress(e)
 		p.want(err == nil, "budget.emails", e, "an e-mail address")
 	}
+	s.checkEstimate(p)
 }
 
 func checkCIDRs(p *Problems, key string, cidrs []string) {

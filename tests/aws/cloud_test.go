@@ -9,18 +9,22 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
 )
 
-// cloud answers like AWS: with ARNs, ids and what its functions look up.
-type cloud struct{}
+// cloud answers like AWS in a region: with ARNs, ids and what its functions look up.
+type cloud struct {
+	region string
+	// caller is who runs the program; empty for somebody who may.
+	caller string
+}
 
 var _ graph.Cloud = cloud{}
 
 // Computed implements graph.Cloud.
-func (cloud) Computed(n graph.Node) resource.PropertyMap {
+func (c cloud) Computed(n graph.Node) resource.PropertyMap {
 	out := resource.PropertyMap{}
 	set := func(key string, value any) { out[resource.PropertyKey(key)] = resource.NewPropertyValue(value) }
 	kind := n.Type[strings.LastIndex(n.Type, ":")+1:]
 	if strings.HasPrefix(n.Type, "aws:") {
-		set("arn", fmt.Sprintf("arn:aws:%s:eu-central-1:%s:%s/%s", strings.Split(strings.TrimPrefix(n.Type, "aws:"), "/")[0], account, strings.ToLower(kind), n.Name))
+		set("arn", fmt.Sprintf("arn:aws:%s:%s:%s:%s/%s", strings.Split(strings.TrimPrefix(n.Type, "aws:"), "/")[0], c.region, account, strings.ToLower(kind), n.Name))
 	}
 	switch n.Type {
 	case "aws:kms/key:Key":
@@ -36,6 +40,7 @@ func (cloud) Computed(n graph.Node) resource.PropertyMap {
 		out["vpcConfig"] = resource.NewProperty(config)
 	case "aws:ec2/launchTemplate:LaunchTemplate":
 		set("latestVersion", 1)
+		set("id", "lt-0a1b2c3d4e5f60718")
 	case "aws:rds/instance:Instance":
 		set("address", "db.example.com")
 	case "random:index/randomId:RandomId":
@@ -45,11 +50,17 @@ func (cloud) Computed(n graph.Node) resource.PropertyMap {
 }
 
 // Call implements graph.Cloud.
-func (cloud) Call(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
+func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
 	answer := map[string]any{}
 	switch token {
 	case "aws:index/getAvailabilityZones:getAvailabilityZones":
-		answer = map[string]any{"names": []any{"eu-central-1a", "eu-central-1b", "eu-central-1c"}, "zoneIds": []any{}, "groupNames": []any{}, "id": "x", "region": "x"}
+		answer = map[string]any{"names": []any{c.region + "a", c.region + "b", c.region + "c"}, "zoneIds": []any{}, "groupNames": []any{}, "id": "x", "region": "x"}
+	case "aws:index/getCallerIdentity:getCallerIdentity":
+		caller := c.caller
+		if caller == "" {
+			caller = "arn:aws:sts::" + account + ":assumed-role/platform-deploy/ci"
+		}
+		answer = map[string]any{"arn": caller, "accountId": account, "id": account, "userId": "AROA:ci"}
 	case "aws:ec2/getPrefixList:getPrefixList":
 		answer = map[string]any{"cidrBlocks": []any{"3.5.136.0/22", "52.219.170.0/23"}, "id": "pl-1", "name": args["name"].StringValue()}
 	case "aws:eks/getAddonVersion:getAddonVersion":

@@ -40,17 +40,26 @@ type live struct {
 	auto.Stack
 	fake   *provider.Fake
 	config map[string]string
+	// before runs at the beginning of the program.
+	before func(*pulumi.Context) error
 }
 
-func newLive(t *testing.T, file string) *live {
+// newLive makes a stack with fakes of all providers; aws is that cloud's, or
+// aws:PORT for one that runs already.
+func newLive(t *testing.T, file, aws string) *live {
 	t.Helper()
 	r := run(t, file)
-	l := &live{fake: &provider.Fake{Cloud: cloud{}, Fixed: fixed}, config: r.Config}
+	l := &live{fake: &provider.Fake{Cloud: r.Cloud, Fixed: fixed}, config: r.Config}
 	l.Stack, _ = l.fake.NewStack(t, r.Project, r.Stack, func(ctx *pulumi.Context) error {
 		program := newProgram()
 		program.Configure(&pulumi.RunInfo{Config: l.config})
+		if l.before != nil {
+			if err := l.before(ctx); err != nil {
+				return err
+			}
+		}
 		return program.Run(ctx)
-	}, "aws")
+	}, aws)
 	return l
 }
 
@@ -65,7 +74,7 @@ func (l *live) up(t *testing.T) []string {
 func (l *live) set(key, value string) { l.config[settings.Project+":"+key] = value }
 
 func TestEngine(t *testing.T) {
-	l := newLive(t, "Pulumi.prod.yaml")
+	l := newLive(t, "Pulumi.prod.yaml", "aws")
 	assert.NotEmpty(t, l.up(t))
 	_, err := l.Preview(t.Context(), optpreview.ExpectNoChanges())
 	require.NoError(t, err)
@@ -118,7 +127,7 @@ func TestTheRootProgramRunsIt(t *testing.T) {
 	bin, host := provider.Tool(t, provider.CLI), provider.Tool(t, hostEnv)
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(t, err)
-	fake := &provider.Fake{Cloud: cloud{}, Fixed: fixed}
+	fake := &provider.Fake{Cloud: run(t, "Pulumi.dev.yaml").Cloud, Fixed: fixed}
 	env := append(os.Environ(),
 		"PATH="+strings.Join([]string{bin, host, os.Getenv("PATH")}, string(os.PathListSeparator)),
 		"PULUMI_HOME="+t.TempDir(), "PULUMI_BACKEND_URL=file://"+t.TempDir(), "PULUMI_CONFIG_PASSPHRASE=",

@@ -157,7 +157,7 @@ func unguarded(g *graph.Graph) []string {
 var untaggable = []string{
 	"RolePolicy", "RolePolicyAttachment", "Alias", "Route", "RouteTableAssociation", "BucketPublicAccessBlock", "BucketOwnershipControls",
 	"BucketVersioningV2", "BucketServerSideEncryptionConfigurationV2", "BucketPolicy", "BucketLoggingV2", "BucketLifecycleConfigurationV2",
-	"AccessPolicyAssociation", "TopicSubscription",
+	"AccessPolicyAssociation", "TopicSubscription", "SecretVersion",
 }
 
 func untagged(g *graph.Graph) []string {
@@ -199,7 +199,8 @@ func guarded() []property {
 			"nodes":        set("cluster-template", "blockDeviceMappings[0].ebs.encrypted", "false"),
 			"bucket":       remove("bucket-data-encryption"),
 			"bucket's key": set("bucket-data-encryption", "rules[0].applyServerSideEncryptionByDefault.sseAlgorithm", "AES256"),
-			"alarms":       set("database-alerts", "kmsMasterKeyId", nil),
+			"alarms":       set("alerts-topic", "kmsMasterKeyId", nil),
+			"copies":       set("secrets-database", "kmsKeyId", nil),
 			"storage":      set("cluster-storage", "parameters.encrypted", "false"),
 		}},
 	}
@@ -227,6 +228,12 @@ func unencrypted(g *graph.Graph) []string {
 	bad = append(bad, each(g, "aws:sns/topic:Topic", func(n graph.Node) string {
 		if text(n, "kmsMasterKeyId") == "" {
 			return "is not encrypted"
+		}
+		return ""
+	})...)
+	bad = append(bad, each(g, "aws:secretsmanager/secret:Secret", func(n graph.Node) string {
+		if text(n, "kmsKeyId") == "" {
+			return "is encrypted with AWS' own key"
 		}
 		return ""
 	})...)
@@ -375,6 +382,8 @@ func operated() []property {
 			"budget of fewer steps": set("budget-monthly", "notifications", []any{}),
 			"forecast in past name": set("budget-monthly", "notifications[3].notificationType", "FORECAST"),
 			"alarm without people":  set("database-alarm-storage", "alarmActions", []any{}),
+			"no alarm of the CPU":   remove("database-alarm-cpu"),
+			"no alarm of growth":    remove("bucket-alarm-growth"),
 			"no lifecycle":          remove("bucket-data-lifecycle"),
 			"expiry of models":      set("bucket-data-lifecycle", "rules[0].expiration", map[string]any{"days": 180}),
 			"uploads for ever":      set("bucket-data-lifecycle", "rules[1].abortIncompleteMultipartUpload", nil),
@@ -432,7 +441,23 @@ func unoperated(g *graph.Graph) []string {
 		}
 		return ""
 	})...)
+	bad = append(bad, unwatched(g)...)
 	return append(bad, lifecycle(g)...)
+}
+
+// unwatched are the metrics without an alarm.
+func unwatched(g *graph.Graph) []string {
+	watched := ""
+	for _, n := range g.OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		watched += fmt.Sprint(n.Inputs["metricName"], n.Inputs["metricQueries"])
+	}
+	var bad []string
+	for _, metric := range []string{"FreeStorageSpace", "DatabaseConnections", "CPUUtilization", "FreeableMemory", "BucketSizeBytes"} {
+		if !strings.Contains(watched, metric) {
+			bad = append(bad, "nobody watches "+metric)
+		}
+	}
+	return bad
 }
 
 // addons must be there, the network plugin with policies on and before the

@@ -22,13 +22,13 @@ import (
 const account = "111122223333"
 
 // files are the stack files that run on AWS.
-var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml"}
+var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml", "stacks/examples/aws-dev.yaml", "stacks/examples/aws-prod.yaml"}
 
 func run(t *testing.T, file string) graph.Run {
 	t.Helper()
 	r, err := graph.StackFile(filepath.Join("..", "..", "Pulumi.yaml"), filepath.Join("..", "..", file))
 	require.NoError(t, err)
-	r.Cloud = cloud{}
+	r.Cloud = cloud{region: r.Config[settings.Project+":region"]}
 	return r
 }
 
@@ -83,7 +83,7 @@ func TestProperties(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	for _, file := range files {
-		graph.Golden(t, record(t, file), filepath.Join("testdata", "golden", strings.TrimPrefix(file, "Pulumi.")))
+		graph.Golden(t, record(t, file), filepath.Join("testdata", "golden", strings.TrimPrefix(filepath.Base(file), "Pulumi.")))
 	}
 }
 
@@ -102,14 +102,51 @@ func TestNoSecretShows(t *testing.T) {
 func TestAnotherRegionNeedsItsAuthority(t *testing.T) {
 	r := run(t, "Pulumi.dev.yaml")
 	r.Config[settings.Project+":region"] = "mx-central-1"
+	r.Config[settings.Project+":budget"] = `{"enforceEstimate": false, "emails": ["platform@example.com"]}`
 	g, err := graph.Record(r, newProgram())
 	assert.Empty(t, g.Nodes)
 	assert.ErrorContains(t, err, `region is "mx-central-1", whose RDS certificate authority this release does not have`)
 }
 
+// TestSomebodyElseIsRefused: who is not among cluster.admins may preview, and
+// changes nothing.
+func TestSomebodyElseIsRefused(t *testing.T) {
+	const sts, iam = "arn:aws:sts::" + account, "arn:aws:iam::" + account
+	for _, c := range []struct {
+		caller, admin string
+		admitted      bool
+	}{
+		{sts + ":assumed-role/deploy/alice", iam + ":role/deploy", true},
+		{sts + ":assumed-role/deploy/alice", iam + ":role/aws-reserved/sso.amazonaws.com/eu-central-1/deploy", true},
+		{iam + ":user/team/bob", iam + ":user/team/bob", true},
+		{sts + ":assumed-role/deploy2/alice", iam + ":role/deploy", false},
+		{sts + ":assumed-role/alice/deploy", iam + ":role/deploy", false},
+		{"arn:aws:sts::444455556666:assumed-role/deploy/alice", iam + ":role/deploy", false},
+		{sts + ":assumed-role/deploy/alice", iam + ":user/deploy", false},
+		{sts + ":federated-user/deploy", iam + ":role/deploy", false},
+		{iam + ":user/bob", iam + ":user/team/bob", false},
+		{iam + ":root", iam + ":role/deploy", false},
+	} {
+		r := run(t, "Pulumi.dev.yaml")
+		r.Cloud = cloud{region: "us-east-1", caller: c.caller}
+		r.Config[settings.Project+":cluster"] = `{"admins": ["` + c.admin + `"]}`
+		g, err := graph.Record(r, newProgram())
+		if c.admitted {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, `cluster.admins is ["`+c.admin+`"]; want `+c.caller+" in it")
+		assert.Empty(t, g.OfType("aws:ec2/vpc:Vpc"))
+		r.Preview = true
+		g, err = graph.Record(r, newProgram())
+		require.NoError(t, err)
+		assert.NotEmpty(t, g.OfType("aws:ec2/vpc:Vpc"))
+	}
+}
+
 func TestAddonsArePinned(t *testing.T) {
 	r := run(t, "Pulumi.dev.yaml")
-	r.Config[settings.Project+":cluster"] = `{"admins": ["arn:aws:iam::111122223333:role/a"], "addons": {"coredns": "v1.12.0-eksbuild.3"}}`
+	r.Config[settings.Project+":cluster"] = `{"admins": ["arn:aws:iam::111122223333:role/platform-deploy"], "addons": {"coredns": "v1.12.0-eksbuild.3"}}`
 	g, err := graph.Record(r, newProgram())
 	require.NoError(t, err)
 	versions := map[string]string{}

@@ -40,7 +40,8 @@ type Run struct {
 
 // Cloud answers for a provider that the recording does not know.
 type Cloud interface {
-	// Computed are the outputs that the provider adds to a node's inputs.
+	// Computed are the outputs that the provider adds to a node's inputs, and its id
+	// where another resource looks at the form of that.
 	Computed(Node) resource.PropertyMap
 	// Call is the result of a function of the provider.
 	Call(token string, args resource.PropertyMap) (resource.PropertyMap, error)
@@ -153,6 +154,9 @@ func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResou
 		maps.Copy(state, computed(n))
 		if m.run.Cloud != nil {
 			maps.Copy(state, m.run.Cloud.Computed(n))
+		}
+		if id, ok := state["id"]; ok && id.IsString() {
+			response.Id = id.StringValue()
 		}
 		for _, key := range r.GetAdditionalSecretOutputs() {
 			if v, ok := state[resource.PropertyKey(key)]; ok && !v.IsSecret() {

@@ -1,0 +1,63 @@
+package settings
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/estimate"
+)
+
+// Estimate is what the stack costs a month, nil where the release has no prices.
+func (s *Settings) Estimate() *estimate.Estimate {
+	if s.Platform != AWS || !slices.Contains(estimate.AWSRegions(), s.Region) {
+		return nil
+	}
+	d, u := s.Database, s.Budget.Usage
+	e := estimate.AWS{
+		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NATGateways: s.Network.NATGateways,
+		Database: d.InstanceType, Standby: d.HighAvailability, DatabaseGiB: d.StorageGiB,
+		LoadBalancer: s.Exposure.Mode == "loadBalancer",
+		Usage:        estimate.Usage{Stored: u.StoredGiB, NAT: u.NATGiB, Downloaded: u.DownloadedGiB, Logged: u.LoggedGiB},
+		HourlyUSD:    s.Budget.HourlyUSD,
+	}.Estimate()
+	return &e
+}
+
+// checkEstimate refuses what costs more than the budget: an alert comes when the
+// money is spent.
+func (s *Settings) checkEstimate(p *Problems) {
+	b := s.Budget
+	for _, usage := range []struct {
+		key string
+		gib int
+	}{{"storedGiB", b.Usage.StoredGiB}, {"natGiB", b.Usage.NATGiB}, {"downloadedGiB", b.Usage.DownloadedGiB}, {"loggedGiB", b.Usage.LoggedGiB}} {
+		p.want(usage.gib >= 0, "budget.usage."+usage.key, usage.gib, "at least 0")
+	}
+	for _, name := range sortedKeys(b.HourlyUSD) {
+		p.want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
+	}
+	if !b.Enabled || !b.EnforceEstimate || !awsRegion.MatchString(s.Region) {
+		return
+	}
+	e := s.Estimate()
+	if e == nil {
+		p.want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(estimate.AWSRegions(), ", "))
+		return
+	}
+	complete := true
+	for _, t := range []struct {
+		key, name string
+		format    bool
+	}{
+		{"cluster.nodes.type", s.Cluster.Nodes.Type, awsInstance.MatchString(s.Cluster.Nodes.Type)},
+		{"database.instanceType", s.Database.InstanceType, strings.HasPrefix(s.Database.InstanceType, "db.")},
+	} {
+		known := b.HourlyUSD[t.name] > 0 || slices.Contains(estimate.AWSTypes(s.Region), t.name)
+		complete = complete && known
+		// What is no type at all has been said already.
+		p.want(known || !t.format, t.key, t.name, "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
+	}
+	p.want(!complete || b.MonthlyUSD < 1 || e.Total() <= float64(b.MonthlyUSD), "budget.monthlyUSD", b.MonthlyUSD,
+		"at least %.0f, or budget.enforceEstimate false: %s", math.Ceil(e.Total()), e)
+}
