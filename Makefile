@@ -45,17 +45,26 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && host=$$(cd tools && go run ./cmd/toolchain path pulumi-language-go) && \
 	(cd components/aws && go vet ./...) && cd tests/aws && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
+.PHONY: verify-aws
+verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
+	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-aws) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
+	cd tests/aws && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_AWS=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
+	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -v -run TestTheProvider ./...
+
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 	cd tests/aws && go test . -run Golden -update
 
 PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 
-python-test: ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server
+.PHONY: python-venv
+python-venv:
 	@mkdir -p $(dir $(PYTHON_TEST_VENV)) && flock $(PYTHON_TEST_VENV).lock sh -ec 'test -e $(PYTHON_TEST_VENV)/ready && exit; \
 		python3 -m venv --clear $(PYTHON_TEST_VENV); \
 		$(PYTHON_TEST_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt; \
 		touch $(PYTHON_TEST_VENV)/ready'
+
+python-test: python-venv ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server
 	$(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
 
 e2e: toolchain images ## the end-to-end run on a real local cluster; Linux, root

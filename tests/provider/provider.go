@@ -255,7 +255,8 @@ func (f *Fake) Delete(_ context.Context, r *rpc.DeleteRequest) (*emptypb.Empty, 
 }
 
 // Serve starts the fake on loopback for more providers than those of every
-// stack, and returns PULUMI_DEBUG_PROVIDERS for it.
+// stack, and returns PULUMI_DEBUG_PROVIDERS for it. One of more with a port, as in
+// aws:1234, is somebody else's.
 func (f *Fake) Serve(t *testing.T, more ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -271,7 +272,10 @@ func (f *Fake) Serve(t *testing.T, more ...string) string {
 	require.True(t, ok)
 	var all []string
 	for _, provider := range append([]string{"kubernetes", "random", "tls"}, more...) {
-		all = append(all, fmt.Sprintf("%s:%d", provider, address.Port))
+		if !strings.Contains(provider, ":") {
+			provider = fmt.Sprintf("%s:%d", provider, address.Port)
+		}
+		all = append(all, provider)
 	}
 	return strings.Join(all, ",")
 }

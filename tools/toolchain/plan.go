@@ -55,7 +55,7 @@ func Lookup(ctx context.Context, names ...string) ([]Build, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		names = Names()
+		names = all()
 	}
 	found, err := find(names)
 	if err != nil {

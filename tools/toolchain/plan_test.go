@@ -80,7 +80,13 @@ func TestTableIsComplete(t *testing.T) {
 			if tool.Module != "" {
 				sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
 				require.NoError(t, err, "the download must be verifiable")
-				assert.Contains(t, string(sums), tool.Module+" v")
+				downloaded := tool.Module
+				for _, replace := range module.Replace {
+					if replace.Old.Path == tool.Module {
+						downloaded = replace.New.Path
+					}
+				}
+				assert.Contains(t, string(sums), downloaded+" v")
 			}
 		})
 	}

@@ -36,6 +36,9 @@ type Tool struct {
 	// Generate is a main package of the module that runs in a copy of the
 	// module directory before the build and writes files that are embedded.
 	Generate string
+	// Apart is true for a program that no platform runs: it is built only when it
+	// is named.
+	Apart bool
 	// Needs are the host programs and libraries beyond Go.
 	Needs []Need
 	// Minutes is the time of a cold build on two idle cores: half the CPU time
@@ -134,6 +137,10 @@ var tools = []Tool{
 		LDFlags:  []string{"-X main.version={version}"}, Minutes: 0.2,
 	},
 	{
+		Name: "pulumi-resource-aws", Module: "github.com/hashicorp/terraform-provider-aws",
+		Packages: []string{"."}, Generate: "./gen", Apart: true, Minutes: 5,
+	},
+	{
 		Name: "caddy", Module: "github.com/caddyserver/caddy/v2",
 		Packages: []string{"github.com/caddyserver/caddy/v2/cmd/caddy"},
 		LDFlags:  []string{"-X github.com/caddyserver/caddy/v2.CustomVersion=v{version}"}, Minutes: 1,
@@ -151,8 +158,20 @@ var tools = []Tool{
 	},
 }
 
-// Names returns the names of all programs, in the order in which they are built.
+// Names returns the names of the programs that the platforms run, in the order
+// in which they are built.
 func Names() []string {
+	var names []string
+	for _, t := range tools {
+		if !t.Apart {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// all returns the names of all programs.
+func all() []string {
 	names := make([]string, len(tools))
 	for i, t := range tools {
 		names[i] = t.Name
@@ -164,7 +183,7 @@ func Names() []string {
 func find(names []string) ([]Tool, error) {
 	for _, name := range names {
 		if !slices.ContainsFunc(tools, func(t Tool) bool { return t.Name == name }) {
-			return nil, fmt.Errorf("unknown tool %q: it is one of %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("unknown tool %q: it is one of %s", name, strings.Join(all(), ", "))
 		}
 	}
 	var found []Tool
