@@ -34,16 +34,16 @@ type AWS struct {
 	HourlyUSD map[string]float64
 }
 
-// Usage is what no setting decides, in GiB: a guess that its owner can better.
+// Usage is what no setting decides: a guess that its owner can better.
 type Usage struct {
-	// Stored in the bucket.
-	Stored int
-	// NAT is what goes through the NAT gateways in a month.
-	NAT int
-	// Downloaded to clients on the internet in a month.
-	Downloaded int
-	// Logged in a month.
-	Logged int
+	// StoredGiB are in the bucket.
+	StoredGiB int
+	// NATGiB go through the NAT gateways in a month.
+	NATGiB int
+	// DownloadedGiB go to clients on the internet in a month.
+	DownloadedGiB int
+	// LoggedGiB are written in a month.
+	LoggedGiB int
 }
 
 // AWSRegions are the regions with prices.
@@ -92,9 +92,9 @@ func (a AWS) Estimate() Estimate {
 	add("secrets", awsSecrets, "secrets", price.secret)
 	add("alarms", awsAlarms, "alarms", price.alarm)
 	u := a.Usage
-	add("usage: objects in the bucket", u.Stored, "GiB", price.object)
-	add("usage: traffic through NAT", u.NAT, "GiB", price.natTraffic)
-	add("usage: downloads over the internet", u.Downloaded, "GiB", price.egress)
-	add("usage: logs", u.Logged, "GiB", price.log+awsLogMonths*price.logKept)
+	add("usage: objects in the bucket", u.StoredGiB, "GiB", price.object)
+	add("usage: traffic through NAT", u.NATGiB, "GiB", price.natTraffic)
+	add("usage: downloads over the internet", u.DownloadedGiB, "GiB", price.egress)
+	add("usage: logs", u.LoggedGiB, "GiB", price.log+awsLogMonths*price.logKept)
 	return e
 }

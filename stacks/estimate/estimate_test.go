@@ -13,14 +13,14 @@ import (
 func dev(region string) AWS {
 	return AWS{
 		Region: region, Nodes: 3, NodeType: "t3a.xlarge", NATGateways: 1, Database: "db.t4g.small", DatabaseGiB: 20,
-		Usage: Usage{Stored: 50, NAT: 20, Downloaded: 10, Logged: 5},
+		Usage: Usage{StoredGiB: 50, NATGiB: 20, DownloadedGiB: 10, LoggedGiB: 5},
 	}
 }
 
 func production(region string) AWS {
 	return AWS{
 		Region: region, Nodes: 3, NodeType: "m7i.xlarge", NATGateways: 3, Database: "db.m7g.large", Standby: true, DatabaseGiB: 200,
-		LoadBalancer: true, Usage: Usage{Stored: 500, NAT: 100, Downloaded: 100, Logged: 20},
+		LoadBalancer: true, Usage: Usage{StoredGiB: 500, NATGiB: 100, DownloadedGiB: 100, LoggedGiB: 20},
 	}
 }
 

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -13,13 +14,12 @@ func (s *Settings) Estimate() *estimate.Estimate {
 	if s.Platform != AWS || !slices.Contains(estimate.AWSRegions(), s.Region) {
 		return nil
 	}
-	d, u := s.Database, s.Budget.Usage
+	d := s.Database
 	e := estimate.AWS{
 		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NATGateways: s.Network.NATGateways,
 		Database: d.InstanceType, Standby: d.HighAvailability, DatabaseGiB: d.StorageGiB,
 		LoadBalancer: s.Exposure.Mode == "loadBalancer",
-		Usage:        estimate.Usage{Stored: u.StoredGiB, NAT: u.NATGiB, Downloaded: u.DownloadedGiB, Logged: u.LoggedGiB},
-		HourlyUSD:    s.Budget.HourlyUSD,
+		Usage:        estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
 	}.Estimate()
 	return &e
 }
@@ -28,11 +28,8 @@ func (s *Settings) Estimate() *estimate.Estimate {
 // money is spent.
 func (s *Settings) checkEstimate(p *Problems) {
 	b := s.Budget
-	for _, usage := range []struct {
-		key string
-		gib int
-	}{{"storedGiB", b.Usage.StoredGiB}, {"natGiB", b.Usage.NATGiB}, {"downloadedGiB", b.Usage.DownloadedGiB}, {"loggedGiB", b.Usage.LoggedGiB}} {
-		p.want(usage.gib >= 0, "budget.usage."+usage.key, usage.gib, "at least 0")
+	for _, usage := range leaves("budget.usage", reflect.ValueOf(b.Usage)) {
+		p.want(usage.value.Int() >= 0, usage.key, usage.value.Int(), "at least 0")
 	}
 	for _, name := range sortedKeys(b.HourlyUSD) {
 		p.want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
