@@ -331,6 +331,7 @@ func TestTheProviderAppliesIt(t *testing.T) {
 	e.mu.Unlock()
 	t.Logf("%d requests", len(made))
 	assert.Empty(t, missing(made, wishes))
+	assert.Len(t, missing(nil, wishes), len(wishes), "without requests all are missed")
 	// The twin: of requests without encryption and protection all are missed.
 	var bare []call
 	for _, r := range made {
