@@ -51,7 +51,7 @@ func run() error {
 		return err
 	}
 	registry := filepath.Join(copied, "internal", "provider", "service_packages_gen.go")
-	if err := edit(registry, func(file *ast.File) { keepServices(file) }); err != nil {
+	if err := edit(registry, keepServices); err != nil {
 		return err
 	}
 	used, err := imports()
@@ -244,7 +244,7 @@ func imports() (map[string]bool, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fs.ErrNotExist
+		return nil, fmt.Errorf("%s/xpprovider is not in the module, or imports nothing", provider)
 	}
 	return all, nil
 }
