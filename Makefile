@@ -5,7 +5,10 @@
 # Flags for up, down, demo, doctor and env, such as:
 #   make up ARGS="--kubeconfig ~/.kube/config --context my-cluster"
 ARGS ?=
-export GOFLAGS ?= -buildvcs=false
+# With these every go command, pulumi's and those that build the toolchain, finds
+# the other ones' packages in Go's build cache.
+export GOFLAGS ?= -buildvcs=false -trimpath
+export CGO_ENABLED ?= 0
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -94,8 +94,12 @@ func Ensure(ctx context.Context, out io.Writer, names ...string) (map[string]str
 	return p.paths, nil
 }
 
+// Installed are the images of Debian's and Python's packages; the others are of
+// programs that are built first.
+var Installed = []string{"postgresql", "mlflow"}
+
 // workload are the images that the stack runs.
-var workload = []string{"mlflow", "postgresql", "cloudnative-pg", "caddy", "minio"}
+var workload = slices.Concat(Installed, []string{"cloudnative-pg", "caddy", "minio"})
 
 // Workload builds the images that the stack runs, as far as they are absent, and
 // returns their archives.

@@ -190,3 +190,17 @@ func TestUnknownImage(t *testing.T) {
 	_, err = postgresqlImage("localhost/postgresql:latest")
 	assert.ErrorContains(t, err, "not a major version")
 }
+
+func TestInstalledImagesAreThoseThatNeedNoProgram(t *testing.T) {
+	root, err := toolchain.Root()
+	require.NoError(t, err)
+	all, err := table(root)
+	require.NoError(t, err)
+	var installed []string
+	for _, img := range all {
+		if len(img.tools) == 0 {
+			installed = append(installed, img.name)
+		}
+	}
+	assert.ElementsMatch(t, installed, Installed)
+}

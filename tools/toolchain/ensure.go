@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/once"
 )
@@ -93,6 +94,17 @@ func (b *builder) ensure(ctx context.Context, tools []Tool) (map[string]string, 
 	}
 	fmt.Fprintf(b.out, "building %d of %d programs from their Go modules, once: up to %s on 2 idle cores, less with a warm Go build cache\n",
 		len(absent), len(builds), minutesText(minutes))
+	// Downloads wait for the network and compilers for the processor: the modules of
+	// the programs to come arrive while the first ones compile.
+	fetching, stop := context.WithCancel(ctx)
+	var fetched sync.WaitGroup
+	defer fetched.Wait()
+	defer stop()
+	fetched.Go(func() {
+		for _, build := range absent[1:] {
+			b.fetch(fetching, build)
+		}
+	})
 	for i, build := range absent {
 		if err := b.build(ctx, build, fmt.Sprintf("[%d/%d] %s", i+1, len(absent), build.Name)); err != nil {
 			return nil, err

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mlflow-platform/mlflow-platform/tools/cluster"
 	"github.com/mlflow-platform/mlflow-platform/tools/images"
 	"github.com/mlflow-platform/mlflow-platform/tools/toolchain"
@@ -33,6 +35,9 @@ func up(ctx context.Context, e *environment) error {
 	if err := e.preflight(ctx, programs); err != nil {
 		return err
 	}
+	if err := e.build(ctx, programs); err != nil {
+		return err
+	}
 	if err := e.prepare(ctx); err != nil {
 		return err
 	}
@@ -49,6 +54,9 @@ func up(ctx context.Context, e *environment) error {
 		if err := e.cluster.Load(ctx, archives...); err != nil {
 			return err
 		}
+	}
+	if err := toolchain.CompileProgram(ctx, e.out); err != nil {
+		return err
 	}
 	// The stack comes first: pulumi config works on an existing one only.
 	if err := e.run(ctx, "stack", "select", "--create", e.options.stack); err != nil {
@@ -89,15 +97,38 @@ func (e *environment) missing(ctx context.Context) (programs []toolchain.Build, 
 // preflight finds out what keeps any of the steps from working before the first
 // one takes its quarter of an hour.
 func (e *environment) preflight(ctx context.Context, programs []toolchain.Build) error {
-	names := make([]string, len(programs))
-	for i, b := range programs {
-		names[i] = b.Name
-	}
-	err := errors.Join(e.cluster.Preflight(), toolchain.Preflight(ctx, names...))
+	err := errors.Join(e.cluster.Preflight(), toolchain.Preflight(ctx, buildNames(programs)...))
 	if !e.cluster.Existing() {
 		err = errors.Join(err, images.Preflight(ctx, images.Names()...))
 	}
 	return err
+}
+
+// build builds the programs, and beside them the images that need none: those
+// wait for a network where the others wait for a processor.
+func (e *environment) build(ctx context.Context, programs []toolchain.Build) error {
+	both, ctx := errgroup.WithContext(ctx)
+	if len(programs) > 0 {
+		both.Go(func() error {
+			_, err := toolchain.Ensure(ctx, e.out, buildNames(programs)...)
+			return err
+		})
+	}
+	if !e.cluster.Existing() {
+		both.Go(func() error {
+			_, err := images.Ensure(ctx, e.out, images.Installed...)
+			return err
+		})
+	}
+	return both.Wait()
+}
+
+func buildNames(builds []toolchain.Build) []string {
+	names := make([]string, len(builds))
+	for i, b := range builds {
+		names[i] = b.Name
+	}
+	return names
 }
 
 // imageMinutes is the time to install and pack an image of Debian packages; the
