@@ -32,6 +32,7 @@ type build struct {
 	random        *random.Provider
 	tls           *tls.Provider
 
+	network       *platform.Network
 	clusterResult *platform.Cluster
 	scope         pod.Scope
 	authority     *pki.Authority
@@ -63,16 +64,16 @@ func (b *build) providers() []pulumi.ProviderResource {
 // cluster makes the place to run: network, cluster, namespace with its policies.
 func (b *build) cluster() error {
 	s := b.settings
-	network, err := b.platform.Network(b.ctx, "network", platform.NetworkArgs{}, b.inData()...)
-	if err != nil {
+	var err error
+	if b.network, err = b.platform.Network(b.ctx, "network", platform.NetworkArgs{}, b.inData()...); err != nil {
 		return err
 	}
-	if b.clusterResult, err = b.platform.Cluster(b.ctx, "cluster", platform.ClusterArgs{Network: network}, b.inCompute()...); err != nil {
+	if b.clusterResult, err = b.platform.Cluster(b.ctx, "cluster", platform.ClusterArgs{Network: b.network}, b.inCompute()...); err != nil {
 		return err
 	}
 	// The namespace holds the database's volumes, so it belongs to the data.
 	ns, err := namespace.New(b.ctx, "workspace", namespace.Args{
-		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(tableArgs(s, network)), DNSCIDRs: network.DNSCIDRs, Protect: s.Protect,
+		Name: s.Namespace, Labels: s.Tags, Edges: netpol.Edges(tableArgs(s, b.network)), DNSCIDRs: b.network.DNSCIDRs, Protect: s.Protect,
 		Creator: b.clusterResult.Creator, RegistryCredentials: string(s.RegistryCredentials),
 		Scope: pod.Scope{
 			Images: images.Set{
@@ -118,7 +119,7 @@ func (b *build) state() error {
 		return err
 	}
 	if b.database, err = b.platform.Database(b.ctx, "database", platform.DatabaseArgs{
-		Cluster: b.clusterResult, Scope: b.scope,
+		Network: b.network, Cluster: b.clusterResult, Scope: b.scope,
 	}, b.inData()...); err != nil {
 		return err
 	}

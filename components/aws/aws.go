@@ -23,6 +23,7 @@ const (
 	networkToken  = "mlflow:aws:Network"
 	clusterToken  = "mlflow:aws:Cluster"
 	databaseToken = "mlflow:aws:Database"
+	volumesToken  = "mlflow:aws:Volumes"
 	bucketToken   = "mlflow:aws:Bucket"
 	identityToken = "mlflow:aws:Identity"
 	alertsToken   = "mlflow:aws:Alerts"
@@ -34,7 +35,8 @@ const (
 type Platform struct {
 	settings *settings.Settings
 	provider *aws.Provider
-	// authority signs the certificates of RDS in the region, PEM.
+	// authority signs the certificates of RDS in the region, PEM; empty without a
+	// managed database.
 	authority string
 	// made holds what later steps need of earlier ones.
 	made made
@@ -46,9 +48,12 @@ var _ platform.Platform = (*Platform)(nil)
 // but the one of the settings, so that credentials of another one change
 // nothing there.
 func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
-	authority, err := rootCertificate(s.Region)
-	if err != nil {
-		return nil, err
+	var authority string
+	if s.Database.Mode == "managed" {
+		var err error
+		if authority, err = rootCertificate(s.Region); err != nil {
+			return nil, err
+		}
 	}
 	provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
 		Region:            pulumi.String(s.Region),

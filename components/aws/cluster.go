@@ -7,18 +7,12 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
-	storagev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/storage/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
-	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
-
-// StorageClass is the default class of the cluster: EKS has none since 1.30.
-const StorageClass = "gp3"
 
 // Cluster is EKS with a managed node group over three zones.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
@@ -41,7 +35,7 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err := c.Connect(ctx, name, p.kubeconfig(cluster), nil, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...); err != nil {
 		return nil, err
 	}
-	if err := p.storageClass(ctx, name, c); err != nil {
+	if _, err := p.storageClass(ctx, name, c, c, StorageClass, pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")}); err != nil {
 		return nil, err
 	}
 	p.made.cluster = cluster.Name
@@ -133,6 +127,7 @@ func (p *Platform) nodes(ctx *pulumi.Context, name string, c *platform.Cluster, 
 	if err != nil {
 		return nil, err
 	}
+	p.made.volumeDriver = csi.Name
 	before, err := p.addons(ctx, name, c, cluster, cniReady, []addon{
 		{name: "eks-pod-identity-agent"},
 		{name: "kube-proxy"},
@@ -295,31 +290,6 @@ func (p *Platform) kubeconfig(cluster *eks.Cluster) pulumi.StringOutput {
 		}}}},
 	})
 	return pulumi.ToSecret(text).(pulumi.StringOutput)
-}
-
-// storageClass is encrypted, grows, and makes a volume in the zone of its pod.
-func (p *Platform) storageClass(ctx *pulumi.Context, name string, c *platform.Cluster) error {
-	_, err := storagev1.NewStorageClass(ctx, name+"-storage", &storagev1.StorageClassArgs{
-		Metadata: &metav1.ObjectMetaArgs{
-			Name: pulumi.String(StorageClass), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String("true")},
-		},
-		Provisioner: pulumi.String("ebs.csi.aws.com"), VolumeBindingMode: pulumi.String("WaitForFirstConsumer"),
-		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.reclaim()),
-		Parameters: pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")},
-	}, component.Options(c, pulumi.Provider(c.Provider))...)
-	if err != nil {
-		return fmt.Errorf("creating the storage class: %w", err)
-	}
-	return nil
-}
-
-// reclaim keeps the disks in production when their claims go. It does not follow
-// protect: Kubernetes refuses to change the policy of a class.
-func (p *Platform) reclaim() string {
-	if p.settings.Profile == settings.Production {
-		return "Retain"
-	}
-	return "Delete"
 }
 
 // loadBalancer asks for a network load balancer: the classic one that is the

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/component"
+	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
@@ -32,8 +33,11 @@ const (
 )
 
 // Database is RDS for PostgreSQL in the database subnets, reachable from the
-// cluster's nodes and pods only.
+// cluster's nodes and pods only; or CloudNativePG in the cluster.
 func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
+	if p.settings.Database.Mode == "inCluster" {
+		return p.inCluster(ctx, name, args, opts...)
+	}
 	d := &platform.Database{
 		Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, User: postgres.User, CASecret: caSecret, CAKey: caKey,
 	}
@@ -73,6 +77,22 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return nil, err
 	}
 	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host})
+}
+
+// inCluster is the database of platform kubernetes on volumes that a key of the
+// stack encrypts.
+func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
+	volumes, err := p.volumes(ctx, name+"-volumes", args.Cluster, opts...)
+	if err != nil {
+		return nil, err
+	}
+	args.StorageClass = databaseClass
+	args.Scope.After = append(pod.Join(args.Scope.After), volumes)
+	inside, err := kubernetes.New(ctx, p.settings)
+	if err != nil {
+		return nil, err
+	}
+	return inside.Database(ctx, name, args, opts...)
 }
 
 func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Database, password *random.RandomPassword) (*rds.Instance, error) {

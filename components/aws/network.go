@@ -20,6 +20,12 @@ const zones = 3
 // (docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html).
 var podIdentity = netpol.Endpoint{CIDRs: []string{"169.254.170.23/32"}, Port: 80, Why: "credentials for the bucket, from the node's agent"}
 
+// apiServiceCIDRs are the addresses that the Service of the API server may have:
+// the first one of either range that EKS chooses from, by the VPC's. The network
+// plugin enforces policies before the Service's address is translated
+// (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html).
+var apiServiceCIDRs = []string{"10.100.0.1/32", "172.20.0.1/32"}
+
 // made holds what later steps need of earlier ones.
 type made struct {
 	vpc               *ec2.Vpc
@@ -29,9 +35,11 @@ type made struct {
 	cluster           pulumi.StringOutput
 	identities        []pulumi.Resource
 	bucketKey         pulumi.StringOutput
+	// volumeDriver is the name of the EBS driver's role.
+	volumeDriver pulumi.StringOutput
 	// alerts is the ARN of the topic.
 	alerts pulumi.StringOutput
-	// admin is the login of the database's administrator.
+	// admin is the login of a managed database's administrator.
 	admin pulumi.Map
 }
 
@@ -68,7 +76,7 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 		return nil, fmt.Errorf("reading network.cidr: %w", err)
 	}
 	cut := plan(cidr)
-	n := &platform.Network{APIServerPorts: []int{443}, APIServerCIDRs: texts(cut.private)}
+	n := &platform.Network{APIServerPorts: []int{443}, APIServerCIDRs: append(texts(cut.private), apiServiceCIDRs...)}
 	if err := ctx.RegisterComponentResource(networkToken, name, n, opts...); err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 
 var _ platform.SecretStore = (*Platform)(nil)
 
-// Copy keeps the logins in Secrets Manager, as mlflow-STACK/NAME, with that of the
-// database's administrator.
+// Copy keeps the logins in Secrets Manager, as mlflow-STACK/NAME, with that of a
+// managed database's administrator.
 func (p *Platform) Copy(ctx *pulumi.Context, name string, logins map[string]pulumi.Input, opts ...pulumi.ResourceOption) error {
 	c := &pulumi.ResourceState{}
 	if err := ctx.RegisterComponentResource(secretsToken, name, c, opts...); err != nil {
@@ -26,8 +26,10 @@ func (p *Platform) Copy(ctx *pulumi.Context, name string, logins map[string]pulu
 	if err != nil {
 		return err
 	}
-	all := map[string]pulumi.Input{"database-admin": p.made.admin}
-	maps.Copy(all, logins)
+	all := maps.Clone(logins)
+	if p.made.admin != nil {
+		all["database-admin"] = p.made.admin
+	}
 	// A name is taken until the window is over, and a copy is made again by any
 	// update; in production somebody may be using it.
 	window := 7

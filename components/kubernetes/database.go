@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -34,10 +35,10 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 			Namespace: db.OperatorNamespace, Creator: args.Cluster.Creator, Images: scope.Images, Protect: p.settings.Protect,
 			RegistryCredentials: string(p.settings.RegistryCredentials),
 			Edges: netpol.OperatorEdges(netpol.Args{
-				APIServerCIDRs: p.settings.Cluster.APIServerCIDRs, APIServerPorts: p.settings.Cluster.APIServerPorts,
+				APIServerCIDRs: args.Network.APIServerCIDRs, APIServerPorts: args.Network.APIServerPorts,
 				MonitoringNamespace: p.settings.Monitoring.Namespace,
 			}),
-			DNSCIDRs: p.settings.Cluster.DNSCIDRs,
+			DNSCIDRs: args.Network.DNSCIDRs,
 		}, component.Options(d, provider)...)
 		if err != nil {
 			return nil, err
@@ -46,7 +47,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	}
 	cluster, err := postgres.New(ctx, name+"-postgresql", postgres.Args{
 		Scope:     scope,
-		Instances: db.Instances, StorageGiB: db.StorageGiB, StorageClass: db.StorageClass,
+		Instances: db.Instances, StorageGiB: db.StorageGiB, StorageClass: cmp.Or(db.StorageClass, args.StorageClass),
 		MaxConnections: db.MaxConnections,
 		CPURequest:     db.Resources.CPURequest, MemoryRequest: db.Resources.MemoryRequest, MemoryLimit: db.Resources.MemoryLimit,
 		SharedBuffersMB: sharedBuffers,

@@ -75,8 +75,11 @@ type Cluster struct {
 
 // DatabaseArgs is what a database is built on.
 type DatabaseArgs struct {
+	Network *Network
 	Cluster *Cluster
 	Scope   pod.Scope
+	// StorageClass of a database in the cluster, where the settings name none.
+	StorageClass string
 }
 
 // Database is the result of Platform.Database.

@@ -10,9 +10,12 @@ const (
 	awsZones       = 3
 	awsNodeDiskGiB = 80
 	awsKeys        = 5
-	awsSecrets     = 3
-	awsAlarms      = 5
-	awsLogMonths   = 3
+	awsSecrets     = 2
+	awsAlarms      = 1
+	// A managed database has its administrator's login and alarms of its own.
+	awsDatabaseSecrets = 1
+	awsDatabaseAlarms  = 4
+	awsLogMonths       = 3
 )
 
 // AWS is what a stack on AWS is billed for.
@@ -24,9 +27,11 @@ type AWS struct {
 	// NATGateways, each with a public address.
 	NATGateways int
 	// Database is the RDS instance class; with Standby there is a second instance.
-	Database    string
-	Standby     bool
-	DatabaseGiB int
+	// It is empty for a database in the cluster, which has DatabaseVolumes.
+	Database        string
+	Standby         bool
+	DatabaseVolumes int
+	DatabaseGiB     int
 	// LoadBalancer is there to reach the gateway.
 	LoadBalancer bool
 	Usage        Usage
@@ -80,8 +85,14 @@ func (a AWS) Estimate() Estimate {
 	add("EKS control plane", 1, "cluster", HoursAMonth*price.controlPlane)
 	add("nodes", a.Nodes, a.NodeType, HoursAMonth*hourly(a.NodeType))
 	add("disks of the nodes", a.Nodes*awsNodeDiskGiB, "GiB gp3", price.disk)
-	add("database", instances, a.Database, HoursAMonth*hourly(a.Database))
-	add("database storage", instances*a.DatabaseGiB, "GiB gp3", price.databaseDisk)
+	secrets, alarms := awsSecrets, awsAlarms
+	if a.Database != "" {
+		add("database", instances, a.Database, HoursAMonth*hourly(a.Database))
+		add("database storage", instances*a.DatabaseGiB, "GiB gp3", price.databaseDisk)
+		secrets, alarms = secrets+awsDatabaseSecrets, alarms+awsDatabaseAlarms
+	} else {
+		add("database volumes", a.DatabaseVolumes*a.DatabaseGiB, "GiB gp3", price.disk)
+	}
 	add("NAT gateways", a.NATGateways, "gateways", HoursAMonth*price.nat)
 	if a.LoadBalancer {
 		add("load balancer", 1, "network load balancer", HoursAMonth*price.loadBalancer)
@@ -89,8 +100,8 @@ func (a AWS) Estimate() Estimate {
 	}
 	add("public IPv4 addresses", addresses, "addresses", HoursAMonth*price.address)
 	add("KMS keys", awsKeys, "keys", price.key)
-	add("secrets", awsSecrets, "secrets", price.secret)
-	add("alarms", awsAlarms, "alarms", price.alarm)
+	add("secrets", secrets, "secrets", price.secret)
+	add("alarms", alarms, "alarms", price.alarm)
 	u := a.Usage
 	add("usage: objects in the bucket", u.StoredGiB, "GiB", price.object)
 	add("usage: traffic through NAT", u.NATGiB, "GiB", price.natTraffic)

@@ -68,7 +68,6 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 // checkManagedDatabase is about a database that the cloud runs.
 func (s *Settings) checkManagedDatabase(p *Problems) {
 	d := s.Database
-	p.want(d.Mode == "managed", "database.mode", d.Mode, "managed on platform %s", s.Platform)
 	p.want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
 	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).
 	p.want(d.StorageGiB >= 20, "database.storageGiB", d.StorageGiB, "at least 20: RDS has no smaller volume")

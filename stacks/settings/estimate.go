@@ -15,12 +15,17 @@ func (s *Settings) Estimate() *estimate.Estimate {
 		return nil
 	}
 	d := s.Database
-	e := estimate.AWS{
+	a := estimate.AWS{
 		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NATGateways: s.Network.NATGateways,
-		Database: d.InstanceType, Standby: d.HighAvailability, DatabaseGiB: d.StorageGiB,
-		LoadBalancer: s.Exposure.Mode == "loadBalancer",
-		Usage:        estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
-	}.Estimate()
+		DatabaseGiB: d.StorageGiB, LoadBalancer: s.Exposure.Mode == "loadBalancer",
+		Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+	}
+	if d.Mode == "inCluster" {
+		a.DatabaseVolumes = d.Instances
+	} else {
+		a.Database, a.Standby = d.InstanceType, d.HighAvailability
+	}
+	e := a.Estimate()
 	return &e
 }
 
@@ -42,14 +47,16 @@ func (s *Settings) checkEstimate(p *Problems) {
 		p.want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(estimate.AWSRegions(), ", "))
 		return
 	}
-	complete := true
-	for _, t := range []struct {
+	type priced struct {
 		key, name string
 		format    bool
-	}{
-		{"cluster.nodes.type", s.Cluster.Nodes.Type, awsInstance.MatchString(s.Cluster.Nodes.Type)},
-		{"database.instanceType", s.Database.InstanceType, strings.HasPrefix(s.Database.InstanceType, "db.")},
-	} {
+	}
+	types := []priced{{"cluster.nodes.type", s.Cluster.Nodes.Type, awsInstance.MatchString(s.Cluster.Nodes.Type)}}
+	if s.Database.Mode != "inCluster" {
+		types = append(types, priced{"database.instanceType", s.Database.InstanceType, strings.HasPrefix(s.Database.InstanceType, "db.")})
+	}
+	complete := true
+	for _, t := range types {
 		known := b.HourlyUSD[t.name] > 0 || slices.Contains(estimate.AWSTypes(s.Region), t.name)
 		complete = complete && known
 		// What is no type at all has been said already.

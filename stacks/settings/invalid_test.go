@@ -352,11 +352,11 @@ var onAWS = []invalid{
 		`cluster.dnsCIDRs is ["10.0.0.2/32"]; want nothing on platform aws: the stack makes the cluster`}},
 	{name: "what only a database in the cluster needs", base: cloud, changes: config{"database": `{"instances": 2, "storageClass": "fast",
 		"resources": {"cpuRequest": "1"}, "installOperator": false, "operatorNamespace": "databases"}`}, want: []string{
-		"database.instances is 2; want 3, the default, on platform aws: the database is not in the cluster",
-		`database.storageClass is "fast"; want nothing on platform aws: the database is not in the cluster`,
-		`database.resources.cpuRequest is "1"; want "500m", the default, on platform aws: the database is not in the cluster`,
-		"database.installOperator is false; want true, the default, on platform aws: the database is not in the cluster",
-		`database.operatorNamespace is "databases"; want "cnpg-system", the default, on platform aws: the database is not in the cluster`}},
+		"database.instances is 2; want 3, the default, with database.mode managed: the database is not in the cluster",
+		`database.storageClass is "fast"; want nothing with database.mode managed: the database is not in the cluster`,
+		`database.resources.cpuRequest is "1"; want "500m", the default, with database.mode managed: the database is not in the cluster`,
+		"database.installOperator is false; want true, the default, with database.mode managed: the database is not in the cluster",
+		`database.operatorNamespace is "databases"; want "cnpg-system", the default, with database.mode managed: the database is not in the cluster`}},
 	{name: "what only an S3 endpoint needs", base: cloud, changes: config{
 		"artifacts":     `{"endpoint": "https://s3", "region": "eu-central-1", "caCertificate": "c", "cidrs": ["192.0.2.0/24"], "storageGiB": 500}`,
 		"s3AccessKeyId": "an id", "s3SecretAccessKey": "a key", "s3AdminAccessKeyId": "an id", "s3AdminSecretAccessKey": "a key"}, want: []string{
@@ -376,13 +376,20 @@ var onAWS = []invalid{
 	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
 		"network.natGateways is 2; want 1, or 3 for one in every zone"}},
-	{name: "database", base: cloud, changes: config{"database": `{"mode": "inCluster", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
-		`database.mode is "inCluster"; want managed on platform aws`,
+	{name: "database", base: cloud, changes: config{"database": `{"mode": "external", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
+		`database.mode is "external"; want managed or inCluster on platform aws`,
 		`database.instanceType is "large"; want an RDS instance class such as db.m7g.large`,
 		"database.storageGiB is 10; want at least 20: RDS has no smaller volume",
 		"database.maxStorageGiB is 10; want at least a tenth more than database.storageGiB",
 		"database.highAvailability is false; want true in profile production",
 		"database.backup.retentionDays is 60; want at most 35: RDS keeps backups no longer"}},
+	{name: "database in the cluster", base: cloud, changes: config{"database": `{"mode": "inCluster", "instances": 1, "instanceType": "db.m7g.xlarge", "maxStorageGiB": 500, "highAvailability": false,
+		"operatorNamespace": "mlflow"}`}, want: []string{
+		"database.instances is 1; want 3 in profile production",
+		`database.operatorNamespace is "mlflow"; want cnpg-system with database.installOperator true: the release manifest says so`,
+		"database.maxStorageGiB is 500; want 1000, the default, with database.mode inCluster",
+		`database.instanceType is "db.m7g.xlarge"; want "db.m7g.large", the default, with database.mode inCluster`,
+		"database.highAvailability is false; want true, the default, with database.mode inCluster"}},
 	{name: "bucket", base: cloud, changes: config{"artifacts": `{"store": "s3", "bucket": "mine"}`}, want: []string{
 		`artifacts.store is "s3"; want managed on platform aws`,
 		`artifacts.bucket is "mine"; want nothing on platform aws: the stack makes the bucket`}},

@@ -166,7 +166,7 @@ type Nodes struct {
 
 // Database is PostgreSQL.
 type Database struct {
-	// Mode is inCluster (CloudNativePG) or managed (clouds only).
+	// Mode is inCluster (CloudNativePG) or managed (clouds only, and their default).
 	Mode string `json:"mode"`
 	// Instances is 1, or 3 for a primary and two replicas.
 	Instances int `json:"instances"`
@@ -413,6 +413,9 @@ func (s *Settings) Warnings() []string {
 	var w []string
 	if s.Platform == AWS {
 		w = append(w, "platform aws has not been applied to an account yet: docs/verification.md says what was checked and how")
+	}
+	if s.onCloud() && s.Database.Mode == "inCluster" {
+		w = append(w, "database.mode is inCluster: no alarm watches the database's volumes and connections, and a restore goes back to the last dump; managed has both")
 	}
 	if e := s.Estimate(); e != nil && s.Budget.Enabled && e.Total() > float64(s.Budget.MonthlyUSD) {
 		w = append(w, fmt.Sprintf("the estimate, %.0f USD a month, is above budget.monthlyUSD, %d", e.Total(), s.Budget.MonthlyUSD))

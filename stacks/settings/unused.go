@@ -19,6 +19,7 @@ type unused struct {
 }
 
 func (s *Settings) unused() []unused {
+	inCluster := s.Database.Mode == "inCluster"
 	kubernetes, cloud, onCloud := s.Platform == Kubernetes, s.onCloud(), "on platform "+string(s.Platform)
 	store, exposure := s.Artifacts.Store, s.Exposure
 	// In profile production the store is the mistake, not what it ignores.
@@ -30,7 +31,7 @@ func (s *Settings) unused() []unused {
 			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.admins", "cluster.addons", "cluster.nodes",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
-		{kubernetes, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},
+		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},
 		{ownStore, "with artifacts.store inCluster: the stack makes that store", append([]string{
 			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs",
 		}, s3...)},
@@ -39,7 +40,7 @@ func (s *Settings) unused() []unused {
 		{cloud, onCloud + ": the stack makes the cluster", []string{
 			"cluster.kubeconfig", "cluster.context", "cluster.apiServerCIDRs", "cluster.apiServerPorts", "cluster.dnsCIDRs",
 		}},
-		{cloud, onCloud + ": the database is not in the cluster", []string{
+		{cloud && !inCluster, "with database.mode managed: the database is not in the cluster", []string{
 			"database.instances", "database.storageClass", "database.resources", "database.installOperator", "database.operatorNamespace",
 		}},
 		{cloud, onCloud + ": the stack makes the bucket", append([]string{

@@ -108,7 +108,12 @@ func (s *Settings) checkCluster(p *Problems) {
 
 func (s *Settings) checkDatabase(p *Problems) {
 	d := s.Database
+	modes := []string{"inCluster"}
 	if s.onCloud() {
+		modes = []string{"managed", "inCluster"}
+	}
+	p.want(slices.Contains(modes, d.Mode), "database.mode", d.Mode, "%s on platform %s", strings.Join(modes, " or "), s.Platform)
+	if s.onCloud() && d.Mode != "inCluster" {
 		s.checkManagedDatabase(p)
 	} else {
 		s.checkOwnDatabase(p)
@@ -124,7 +129,6 @@ func (s *Settings) checkDatabase(p *Problems) {
 // checkOwnDatabase is about a database in the cluster.
 func (s *Settings) checkOwnDatabase(p *Problems) {
 	d := s.Database
-	p.want(d.Mode == "inCluster", "database.mode", d.Mode, "inCluster on platform kubernetes")
 	p.want(d.Instances == 1 || d.Instances == 3, "database.instances", d.Instances, "1, or 3 for a primary and two replicas")
 	p.want(s.Profile != Production || d.Instances == 3, "database.instances", d.Instances, "3 in profile production")
 	p.want(d.InstallOperator || naming.Label.Valid(d.OperatorNamespace) && d.OperatorNamespace != s.Namespace, "database.operatorNamespace", d.OperatorNamespace,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/mlflow-platform/mlflow-platform/stacks/estimate"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
@@ -53,6 +54,13 @@ func unbilled(g *graph.Graph, e estimate.Estimate) []string {
 		made["database"] += copies
 		units["database"] = text(n, "instanceClass")
 		made["database storage"] += copies * number(n, "allocatedStorage")
+	}
+	for _, n := range g.OfType(cnpg) {
+		size, err := resource.ParseQuantity(text(n, "spec.storage.size"))
+		if err != nil {
+			return []string{n.Key() + " has volumes of no size"}
+		}
+		made["database volumes"] += number(n, "spec.instances") * float64(size.Value()) / (1 << 30)
 	}
 	for _, n := range g.OfType("kubernetes:core/v1:Service") {
 		if text(n, "spec.type") == "LoadBalancer" {
@@ -100,6 +108,11 @@ func TestTheEstimateCountsWhatIsMade(t *testing.T) {
 		broken := record(t, "Pulumi.prod.yaml").Clone()
 		sabotage(broken)
 		assert.NotEmpty(t, unbilled(broken, bill(t, "Pulumi.prod.yaml")), name)
+	}
+	for path, value := range map[string]any{"spec.instances": 5, "spec.storage.size": "200Gi"} {
+		broken := record(t, inCluster).Clone()
+		broken.Set("database-postgresql-cluster", path, value)
+		assert.NotEmpty(t, unbilled(broken, bill(t, inCluster)), path)
 	}
 }
 

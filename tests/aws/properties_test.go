@@ -51,9 +51,24 @@ func text(n graph.Node, path string) string {
 
 // each collects what is wrong with the nodes of a type, and that there is none.
 func each(g *graph.Graph, typ string, check func(graph.Node) string) []string {
+	return eachOf(g, typ, true, check)
+}
+
+// cnpg is the type of a database in the cluster.
+const cnpg = "kubernetes:postgresql.cnpg.io/v1:Cluster"
+
+// managed says whether the database is, or ought to be, RDS.
+func managed(g *graph.Graph) bool { return len(g.OfType(cnpg)) == 0 }
+
+func eachDatabase(g *graph.Graph, check func(graph.Node) string) []string {
+	return eachOf(g, "aws:rds/instance:Instance", managed(g), check)
+}
+
+// eachOf is each for a type that not every stack needs.
+func eachOf(g *graph.Graph, typ string, needed bool, check func(graph.Node) string) []string {
 	var bad []string
 	nodes := g.OfType(typ)
-	if len(nodes) == 0 {
+	if len(nodes) == 0 && needed {
 		bad = append(bad, "there is no "+typ)
 	}
 	for _, n := range nodes {
@@ -207,7 +222,7 @@ func guarded() []property {
 }
 
 func unencrypted(g *graph.Graph) []string {
-	bad := each(g, "aws:rds/instance:Instance", func(n graph.Node) string {
+	bad := eachDatabase(g, func(n graph.Node) string {
 		if !isTrue(n, "storageEncrypted") || text(n, "kmsKeyId") == "" || text(n, "performanceInsightsKmsKeyId") == "" {
 			return "is not encrypted with the stack's key"
 		}
@@ -281,20 +296,19 @@ func closed() []property {
 }
 
 func open(g *graph.Graph) []string {
-	bad := each(g, "aws:rds/instance:Instance", func(n graph.Node) string {
+	bad := eachDatabase(g, func(n graph.Node) string {
 		if value(n, "publiclyAccessible").IsNull() || isTrue(n, "publiclyAccessible") {
 			return "has a public address"
 		}
 		return ""
 	})
-	bad = append(bad, each(g, "aws:ec2/securityGroup:SecurityGroup", func(n graph.Node) string {
+	for _, n := range g.OfType("aws:ec2/securityGroup:SecurityGroup") {
 		for i := range 8 {
 			if v := value(n, fmt.Sprintf("ingress[%d].cidrBlocks", i)); v.IsArray() && len(v.ArrayValue()) > 0 {
-				return "lets addresses in"
+				bad = append(bad, n.Key()+" lets addresses in")
 			}
 		}
-		return ""
-	})...)
+	}
 	bad = append(bad, each(g, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", func(n graph.Node) string {
 		if !value(n, "ingress").IsNull() || !value(n, "egress").IsNull() {
 			return "is not closed"
@@ -413,14 +427,14 @@ func unoperated(g *graph.Graph) []string {
 		}
 		return ""
 	})...)
-	bad = append(bad, each(g, "aws:rds/instance:Instance", func(n graph.Node) string {
+	bad = append(bad, eachDatabase(g, func(n graph.Node) string {
 		if production && !isTrue(n, "multiAz") || value(n, "backupRetentionPeriod").NumberValue() < 7 ||
 			text(n, "caCertIdentifier") != "rds-ca-rsa2048-g1" || !value(n, "maxAllocatedStorage").IsNumber() {
 			return "lacks standby, backups, growth or the authority that pods trust"
 		}
 		return ""
 	})...)
-	bad = append(bad, each(g, "aws:rds/parameterGroup:ParameterGroup", func(n graph.Node) string {
+	bad = append(bad, eachOf(g, "aws:rds/parameterGroup:ParameterGroup", managed(g), func(n graph.Node) string {
 		want := map[string]string{"rds.force_ssl": "1/immediate", "max_connections": "*/pending-reboot"}
 		for _, p := range value(n, "parameters").ArrayValue() {
 			o := p.ObjectValue()
@@ -452,7 +466,11 @@ func unwatched(g *graph.Graph) []string {
 		watched += fmt.Sprint(n.Inputs["metricName"], n.Inputs["metricQueries"])
 	}
 	var bad []string
-	for _, metric := range []string{"FreeStorageSpace", "DatabaseConnections", "CPUUtilization", "FreeableMemory", "BucketSizeBytes"} {
+	metrics := []string{"BucketSizeBytes"}
+	if managed(g) {
+		metrics = append(metrics, "FreeStorageSpace", "DatabaseConnections", "CPUUtilization", "FreeableMemory")
+	}
+	for _, metric := range metrics {
 		if !strings.Contains(watched, metric) {
 			bad = append(bad, "nobody watches "+metric)
 		}

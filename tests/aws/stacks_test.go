@@ -3,8 +3,10 @@
 package aws_test
 
 import (
+	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +23,11 @@ import (
 // account is the one of the stack files.
 const account = "111122223333"
 
+// inCluster is the stack file whose database is not RDS.
+const inCluster = "stacks/examples/aws-incluster.yaml"
+
 // files are the stack files that run on AWS.
-var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml", "stacks/examples/aws-dev.yaml", "stacks/examples/aws-prod.yaml"}
+var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml", "stacks/examples/aws-dev.yaml", "stacks/examples/aws-prod.yaml", inCluster}
 
 func run(t *testing.T, file string) graph.Run {
 	t.Helper()
@@ -92,7 +97,7 @@ func TestNoSecretShows(t *testing.T) {
 		g := record(t, file)
 		assert.Empty(t, graph.Leaks(g, []string{graph.Canary}), file)
 		leaking := g.Clone()
-		leaking.Set("database-instance", "masterUserSecretKmsKeyId", graph.Canary+"x")
+		leaking.Set("cluster-nodes", "remoteAccess.ec2SshKey", graph.Canary+"x")
 		assert.NotEmpty(t, graph.Leaks(leaking, []string{graph.Canary}))
 	}
 }
@@ -141,6 +146,101 @@ func TestSomebodyElseIsRefused(t *testing.T) {
 		g, err = graph.Record(r, newProgram())
 		require.NoError(t, err)
 		assert.NotEmpty(t, g.OfType("aws:ec2/vpc:Vpc"))
+	}
+}
+
+// unsafe lists what is wrong with a database in the cluster.
+func unsafe(t *testing.T, g *graph.Graph) []string {
+	t.Helper()
+	var bad []string
+	for _, n := range g.Nodes {
+		if strings.HasPrefix(n.Type, "aws:rds/") || strings.HasPrefix(n.Name, "secrets-database-admin") {
+			bad = append(bad, n.Key()+" is for RDS")
+		}
+	}
+	classes := map[string]graph.Node{}
+	for _, n := range g.OfType("kubernetes:storage.k8s.io/v1:StorageClass") {
+		classes[text(n, "metadata.name")] = n
+	}
+	bad = append(bad, each(g, cnpg, func(n graph.Node) string {
+		class, ok := classes[text(n, "spec.storage.storageClass")]
+		if !ok || text(class, "parameters.kmsKeyId") == "" || !isTrue(class, "allowVolumeExpansion") || text(class, "reclaimPolicy") != "Retain" ||
+			text(class, "volumeBindingMode") != "WaitForFirstConsumer" {
+			return "is on volumes of another key, of a fixed size, gone with their claims or in any zone"
+		}
+		if !slices.Contains(n.Dependencies, class.URN) {
+			return "does not wait for its storage class"
+		}
+		tags := map[string]bool{}
+		for i := range 16 {
+			key, _, _ := strings.Cut(text(class, fmt.Sprintf("parameters.tagSpecification_%d", i)), "=")
+			tags[key] = true
+		}
+		for _, tag := range []string{"project", "stack", "environment", "owner", "cost-centre", "Name"} {
+			if !tags[tag] {
+				return "is on volumes without the tag " + tag
+			}
+		}
+		if !n.Protect || !n.Retain {
+			return "is not protected and retained"
+		}
+		return ""
+	})...)
+	bad = append(bad, each(g, "kubernetes:networking.k8s.io/v1:NetworkPolicy", func(n graph.Node) string {
+		if !slices.Contains([]string{"workspace-netpol-postgresql", "database-operator-netpol-cloudnative-pg"}, n.Name) {
+			return ""
+		}
+		// Either of them is the Service's, depending on the VPC's addresses.
+		egress := fmt.Sprint(value(n, "spec.egress"))
+		for _, address := range []string{"10.100.0.1/32", "172.20.0.1/32", "10.20.64.0/18"} {
+			if !strings.Contains(egress, address) {
+				return "does not reach the API server at " + address
+			}
+		}
+		return ""
+	})...)
+	driver := read(t, g, "database-volumes-policy", "policy")
+	const key = "arn:aws:kms:us-west-2:111122223333:key/database-volumes-key"
+	forAWS := map[string]string{"kms:GrantIsForAWSResource": "true"}
+	for _, r := range []struct {
+		request
+		allowed bool
+	}{
+		{request{action: "kms:GenerateDataKeyWithoutPlaintext", resource: key}, true},
+		{request{action: "kms:Decrypt", resource: key}, true},
+		{request{action: "kms:CreateGrant", resource: key, context: forAWS}, true},
+		{request{action: "kms:CreateGrant", resource: key}, false},
+		{request{action: "kms:ScheduleKeyDeletion", resource: key}, false},
+		{request{action: "kms:Decrypt", resource: "arn:aws:kms:us-west-2:111122223333:key/bucket-key"}, false},
+	} {
+		if driver.allows(t, r.request) != r.allowed {
+			bad = append(bad, fmt.Sprintf("the driver's %s on %s is decided wrongly", r.action, r.resource))
+		}
+	}
+	return bad
+}
+
+func TestDatabaseInTheCluster(t *testing.T) {
+	assert.Empty(t, unsafe(t, record(t, inCluster)))
+	for name, sabotage := range map[string]func(*graph.Graph){
+		"default class":    set("database-postgresql-cluster", "spec.storage.storageClass", "gp3"),
+		"AWS' own key":     set("database-volumes-storage", "parameters.kmsKeyId", nil),
+		"fixed size":       set("database-volumes-storage", "allowVolumeExpansion", false),
+		"gone with claims": set("database-volumes-storage", "reclaimPolicy", "Delete"),
+		"any zone":         set("database-volumes-storage", "volumeBindingMode", "Immediate"),
+		"no tags":          set("database-volumes-storage", "parameters.tagSpecification_3", nil),
+		"no class to wait": edit("database-postgresql-cluster", func(n *graph.Node) { n.Dependencies = nil }),
+		"not retained":     edit("database-postgresql-cluster", func(n *graph.Node) { n.Retain = false }),
+		"RDS as well": func(g *graph.Graph) {
+			g.Nodes = append(g.Nodes, record(t, "Pulumi.prod.yaml").OfType("aws:rds/instance:Instance")...)
+		},
+		"no API server":     set("workspace-netpol-postgresql", "spec.egress", []any{}),
+		"an operator alone": set("database-operator-netpol-cloudnative-pg", "spec.egress", []any{}),
+		"grants to anybody": set("database-volumes-policy", "policy", `{"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}`),
+	} {
+		broken := record(t, inCluster).Clone()
+		sabotage(broken)
+		assert.NotEmpty(t, unsafe(t, broken), name)
 	}
 }
 
