@@ -14,17 +14,24 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 	"github.com/mlflow-platform/mlflow-platform/tests/provider"
 )
 
@@ -42,6 +49,10 @@ type emulator struct {
 	group string
 	// logging is the configuration of the bucket's access log.
 	logging []byte
+	// wanted are the clusters and node groups as they were asked for, by name, and
+	// tags those of the budget.
+	wanted map[string]map[string]any
+	tags   json.RawMessage
 }
 
 // call is one call of AWS' API: its action is the operation's name, or for the
@@ -67,7 +78,7 @@ func emulate(t *testing.T) *emulator {
 		return err == nil && conn.Close() == nil
 	}, time.Minute, 100*time.Millisecond)
 
-	e := &emulator{eks: map[string]map[string]any{}}
+	e := &emulator{eks: map[string]map[string]any{}, wanted: map[string]map[string]any{}, tags: json.RawMessage("[]")}
 	forward := &httputil.ReverseProxy{ModifyResponse: e.complete, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: address})
 		r.Out.Host = r.In.Host
@@ -83,15 +94,22 @@ func emulate(t *testing.T) *emulator {
 		seen := describe(r, string(body))
 		e.mu.Lock()
 		e.requests = append(e.requests, seen)
+		e.remember(seen)
 		e.mu.Unlock()
 		switch {
 		case seen.action == "GetCallerIdentity":
 			w.Header().Set("Content-Type", "text/xml")
 			fmt.Fprintf(w, identity, account, account)
 			return
-		case seen.service == "budgets" && budgets[seen.action] != "":
+		case seen.service == "budgets" && seen.action == "DescribeSubscribersForNotification":
 			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-			fmt.Fprint(w, budgets[seen.action])
+			fmt.Fprint(w, `{"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "platform@example.com"}]}`)
+			return
+		case seen.service == "budgets" && seen.action == "ListTagsForResource":
+			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			fmt.Fprintf(w, `{"ResourceTags": %s}`, e.tags)
 			return
 		// Moto fails at the policy of the bucket that gets the log: a Principal "*".
 		case seen.service == "s3" && r.URL.Query().Has("logging"):
@@ -120,20 +138,44 @@ const identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/do
 <Arn>arn:aws:sts::%s:assumed-role/platform-deploy/ci</Arn><UserId>AROA:ci</UserId><Account>%s</Account>
 </GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>`
 
-// budgets are answers about the budget that moto lacks.
-var budgets = map[string]string{
-	"DescribeSubscribersForNotification": `{"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "platform@example.com"}]}`,
-	"ListTagsForResource":                `{"ResourceTags": []}`,
+// remember keeps of a request what moto does not give back.
+func (e *emulator) remember(c call) {
+	var asked map[string]any
+	switch {
+	case c.service == "eks" && strings.HasPrefix(c.action, "POST /clusters"):
+		if json.Unmarshal([]byte(c.body), &asked) != nil {
+			return
+		}
+		for _, key := range []string{"nodegroupName", "name"} {
+			if name, ok := asked[key].(string); ok {
+				e.wanted[name] = asked
+				return
+			}
+		}
+	case c.service == "budgets" && c.action == "CreateBudget":
+		var budget struct{ ResourceTags json.RawMessage }
+		if json.Unmarshal([]byte(c.body), &budget) == nil && budget.ResourceTags != nil {
+			e.tags = budget.ResourceTags
+		}
+	}
 }
 
-// credential is where a signature names the service.
-var credential = regexp.MustCompile(`Credential=[^/]+/[^/]+/[^/]+/([^/]+)/`)
+// echo are the parts of a cluster and of a node group that moto does not keep.
+var echo = []string{"accessConfig", "upgradePolicy", "updateConfig"}
+
+// credential is where a signature names region and service.
+var credential = regexp.MustCompile(`Credential=[^/]+/[^/]+/([^/]+)/([^/]+)/`)
+
+// scope is the region and the service that a request is for.
+func scope(r *http.Request) [2]string {
+	if m := credential.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
+		return [2]string{m[1], m[2]}
+	}
+	return [2]string{}
+}
 
 func describe(r *http.Request, body string) call {
-	one := call{action: r.Method + " " + r.URL.RequestURI(), body: body}
-	if m := credential.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
-		one.service = m[1]
-	}
+	one := call{service: scope(r)[1], action: r.Method + " " + r.URL.RequestURI(), body: body}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		one.action = target[strings.LastIndex(target, ".")+1:]
 	} else if form, err := url.ParseQuery(body); err == nil && form.Get("Action") != "" {
@@ -187,9 +229,11 @@ func (e *emulator) answer(w http.ResponseWriter, r *http.Request, body []byte) b
 			}
 			name := fmt.Sprint(made[part[0]])
 			made["clusterName"], made["status"] = path[1], "ACTIVE"
-			made["associationId"], made["associationArn"] = "a-"+name, "arn:aws:eks:eu-central-1:"+account+":podidentityassociation/"+path[1]+"/a-"+name
-			made["addonArn"] = "arn:aws:eks:eu-central-1:" + account + ":addon/" + path[1] + "/" + name
-			made["accessEntryArn"] = "arn:aws:eks:eu-central-1:" + account + ":access-entry/" + path[1] + "/" + name
+			arn := func(kind, name string) string {
+				return "arn:aws:eks:" + scope(r)[0] + ":" + account + ":" + kind + "/" + path[1] + "/" + name
+			}
+			made["associationId"], made["associationArn"] = "a-"+name, arn("podidentityassociation", "a-"+name)
+			made["addonArn"], made["accessEntryArn"] = arn("addon", name), arn("access-entry", name)
 			delete(made, "podIdentityAssociations")
 			if kind == "pod-identity-associations" {
 				name = "a-" + name
@@ -219,7 +263,12 @@ func (e *emulator) answer(w http.ResponseWriter, r *http.Request, body []byte) b
 // groupID is how EC2 names a security group.
 var groupID = regexp.MustCompile(`<groupId>(sg-[0-9a-f]+)</groupId>`)
 
-// complete adds to moto's clusters the security group that EKS makes for them.
+// ownTags are a launch template's own tags, which moto gives back as if they were
+// for what is launched.
+var ownTags = regexp.MustCompile(`(?s)<item>\s*<resourceType>launch-template</resourceType>.*?</tagSet>\s*</item>`)
+
+// complete adds to moto's answers what it does not keep, and the security group
+// that EKS makes for a cluster.
 func (e *emulator) complete(r *http.Response) error {
 	service := describe(r.Request, "").service
 	if service != "ec2" && service != "eks" {
@@ -234,10 +283,26 @@ func (e *emulator) complete(r *http.Response) error {
 	if m := groupID.FindSubmatch(body); service == "ec2" && m != nil && e.group == "" {
 		e.group = string(m[1])
 	}
+	body = ownTags.ReplaceAll(body, nil)
 	var answer map[string]map[string]any
-	if service == "eks" && json.Unmarshal(body, &answer) == nil && answer["cluster"] != nil {
-		if network, ok := answer["cluster"]["resourcesVpcConfig"].(map[string]any); ok {
-			network["clusterSecurityGroupId"] = e.group
+	if service == "eks" && json.Unmarshal(body, &answer) == nil {
+		for kind, key := range map[string]string{"cluster": "name", "nodegroup": "nodegroupName"} {
+			made := answer[kind]
+			name, ok := made[key].(string)
+			if !ok {
+				continue
+			}
+			for _, part := range echo {
+				if value, ok := e.wanted[name][part]; ok {
+					made[part] = value
+				}
+			}
+			if e.wanted[name]["remoteAccess"] == nil {
+				delete(made, "remoteAccess")
+			}
+			if network, ok := made["resourcesVpcConfig"].(map[string]any); ok {
+				network["clusterSecurityGroupId"] = e.group
+			}
 		}
 		if body, err = json.Marshal(answer); err != nil {
 			return err
@@ -311,12 +376,12 @@ var wishes = []wish{
 	{"secretsmanager", "CreateSecret", []string{"mlflow-prod/database-admin", `"KmsKeyId":"arn:aws:kms:`}},
 }
 
-// TestTheProviderAppliesIt applies production with AWS' own provider to the
-// emulator, on the real engine.
-func TestTheProviderAppliesIt(t *testing.T) {
+// applied is a stack that the real engine made with AWS' own provider.
+func applied(t *testing.T, file string) (*live, *emulator) {
+	t.Helper()
 	e := emulate(t)
 	port := plug(t, "AWS_ENDPOINT_URL="+e.URL, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=none")
-	l := newLive(t, "Pulumi.prod.yaml", "aws:"+port)
+	l := newLive(t, file, "aws:"+port)
 	l.before = func(ctx *pulumi.Context) error {
 		return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 			if group, ok := args.Props.(*eks.NodeGroupArgs); ok {
@@ -326,6 +391,55 @@ func TestTheProviderAppliesIt(t *testing.T) {
 		})
 	}
 	l.up(t)
+	return l, e
+}
+
+// lost begins the names of what moto does not keep of a database.
+const lost = "performanceInsights"
+
+// planned is what an update would do, by the provider's own comparison with the
+// state: operation, name and what differs.
+func (l *live) planned(t *testing.T) []string {
+	t.Helper()
+	stream := make(chan events.EngineEvent)
+	var all []string
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for event := range stream {
+			if pre := event.ResourcePreEvent; pre != nil && pre.Metadata.Op != apitype.OpSame {
+				differs := slices.DeleteFunc(slices.Sorted(slices.Values(pre.Metadata.Diffs)), func(key string) bool { return strings.HasPrefix(key, lost) })
+				if len(differs) > 0 || len(pre.Metadata.Diffs) == 0 {
+					all = append(all, strings.Join(append([]string{string(pre.Metadata.Op), resource.URN(pre.Metadata.URN).Name()}, differs...), " "))
+				}
+			}
+		}
+	})
+	_, err := l.Preview(t.Context(), optpreview.EventStreams(stream), optpreview.SuppressProgress())
+	reading.Wait()
+	require.NoError(t, err)
+	slices.Sort(all)
+	return all
+}
+
+// TestTheProviderAppliesIt applies every stack with AWS' own provider to the
+// emulator, on the real engine, and then plans it again: nothing is left to do.
+func TestTheProviderAppliesIt(t *testing.T) {
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			l, e := applied(t, file)
+			assert.Empty(t, l.planned(t), "a second time")
+			if file == "Pulumi.prod.yaml" {
+				compare(t, e)
+				change(t, l)
+			}
+		})
+	}
+}
+
+// compare looks for the requests that production must make.
+func compare(t *testing.T, e *emulator) {
+	t.Helper()
 	e.mu.Lock()
 	made := e.requests
 	e.mu.Unlock()
@@ -340,6 +454,63 @@ func TestTheProviderAppliesIt(t *testing.T) {
 	for _, w := range wishes {
 		if len(w.contains) > 0 {
 			assert.NotEmpty(t, missing(bare, []wish{w}), "%s %s", w.service, w.action)
+		}
+	}
+}
+
+// change plans changes of settings, each alone: the provider says what an update
+// would replace, and nothing with data is.
+func change(t *testing.T, l *live) {
+	t.Helper()
+	for _, c := range []struct {
+		key, value string
+		want       []string
+	}{
+		{"database", `{"instanceType": "db.m6g.large"}`, []string{"update database-instance instanceClass"}},
+		{"database", `{"storageGiB": 220}`, []string{
+			"update backup-list spec", "update backup-restore spec", "update backup-schedule spec",
+			"update database-alarm-storage threshold", "update database-instance allocatedStorage",
+		}},
+		{"database", `{"maxConnections": 300}`, []string{"update database-alarm-connections threshold", "update database-parameters parameters"}},
+		{"database", `{"backup": {"retentionDays": 14}}`, []string{"update backup-schedule spec", "update database-instance backupRetentionPeriod"}},
+		{"artifacts", `{"noncurrentDays": 60, "transitionDays": 60}`, []string{"update bucket-data-lifecycle rules", "update bucket-logs-lifecycle rules"}},
+		{"network", `{"natGateways": 1}`, []string{
+			"delete network-1-nat", "delete network-1-nat-address", "delete network-2-nat", "delete network-2-nat-address",
+			"update network-private-1-default natGatewayId", "update network-private-2-default natGatewayId",
+		}},
+		{"network", `{"flowLogs": false}`, []string{
+			"delete network-flow-log", "delete network-flow-logs", "delete network-flow-logs-role", "delete network-flow-policy",
+		}},
+		{"cluster", `{"apiAccessCIDRs": []}`, []string{"update cluster-eks vpcConfig"}},
+		{"cluster", `{"version": "1.37"}`, []string{"update cluster-eks version", "update cluster-nodes version"}},
+		// New nodes first, then the old ones go.
+		{"cluster", `{"nodes": {"type": "m6i.xlarge"}}`, []string{
+			"create-replacement cluster-nodes instanceTypes", "delete-replaced cluster-nodes", "replace cluster-nodes instanceTypes",
+		}},
+		{"cluster", `{"nodes": {"max": 9}}`, []string{"update cluster-nodes scalingConfig"}},
+		{"cluster", `{"addons": {"coredns": "v1.12.0-eksbuild.3"}}`, []string{"update cluster-coredns addonVersion"}},
+		{"budget", `{"monthlyUSD": 2000}`, []string{"update budget-monthly limitAmount"}},
+		{"tags", `{"owner": "others"}`, nil},
+	} {
+		key := settings.Project + ":" + c.key
+		before, had := l.config[key]
+		changed := map[string]any{}
+		if had {
+			require.NoError(t, json.Unmarshal([]byte(before), &changed))
+		}
+		require.NoError(t, json.Unmarshal([]byte(c.value), &changed))
+		after, err := json.Marshal(changed)
+		require.NoError(t, err)
+		l.config[key] = string(after)
+		all := l.planned(t)
+		if c.want == nil {
+			// Tags are on everything, and change in place.
+			assert.Greater(t, len(all), 40)
+			c.want = slices.DeleteFunc(slices.Clone(all), func(one string) bool { return !strings.HasPrefix(one, "update ") })
+		}
+		assert.Equal(t, c.want, all, "%s: %s", c.key, c.value)
+		if l.config[key] = before; !had {
+			delete(l.config, key)
 		}
 	}
 }
