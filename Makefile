@@ -5,9 +5,9 @@
 # Flags for up, down, demo, doctor and env, such as:
 #   make up ARGS="--kubeconfig ~/.kube/config --context my-cluster"
 ARGS ?=
-# With the flags of the toolchain's builds every go command, pulumi's too, finds
+# With these every go command, pulumi's and those that build the toolchain, finds
 # the other ones' packages in Go's build cache.
-export GOFLAGS ?= -buildvcs=false -trimpath -gcflags=all=-dwarf=false
+export GOFLAGS ?= -buildvcs=false -trimpath
 export CGO_ENABLED ?= 0
 
 help: ## list the targets
@@ -52,7 +52,7 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
 	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-aws) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
 	cd tests/aws && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_AWS=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
-	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -parallel 5 -v -run TestTheProvider ./...
+	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -v -run TestTheProvider ./...
 
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update

@@ -93,7 +93,7 @@ func TestLayOut(t *testing.T) {
 	for _, key := range []string{"old", "new", "new"} {
 		builds := []Build{
 			fakeBuild(t, cache, "pulumi-resource-random", "4.21.1", key),
-			fakeBuild(t, cache, "pulumi", "3.256.0", key),
+			fakeBuild(t, cache, "pulumi", "3.255.0", key),
 			fakeBuild(t, cache, "pulumi-language-go", "3.200.0", key),
 		}
 		home, err := layOutHome(cache, builds)

@@ -107,8 +107,6 @@ var tools = []Tool{
 		Minutes: 1,
 	},
 	{
-		// In one module with the bridged providers: half of their packages are the
-		// same, and are compiled once.
 		Name: "pulumi", Module: "github.com/pulumi/pulumi/pkg/v3",
 		Packages: []string{"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
 		LDFlags:  []string{pulumiVersion}, Minutes: 3,
@@ -129,12 +127,12 @@ var tools = []Tool{
 		Minutes: 7,
 	},
 	{
-		Name: "pulumi-resource-random", Dir: "pulumi", SDK: "github.com/pulumi/pulumi-random/sdk/v4",
+		Name: "pulumi-resource-random", Dir: "pulumi-bridged", SDK: "github.com/pulumi/pulumi-random/sdk/v4",
 		Packages: []string{"./cmd/pulumi-resource-random"},
 		LDFlags:  []string{"-X main.version={version}"}, Minutes: 2,
 	},
 	{
-		Name: "pulumi-resource-tls", Dir: "pulumi", SDK: "github.com/pulumi/pulumi-tls/sdk/v5",
+		Name: "pulumi-resource-tls", Dir: "pulumi-bridged", SDK: "github.com/pulumi/pulumi-tls/sdk/v5",
 		Packages: []string{"./cmd/pulumi-resource-tls"},
 		LDFlags:  []string{"-X main.version={version}"}, Minutes: 0.2,
 	},
