@@ -52,7 +52,7 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
 	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-aws) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
 	cd tests/aws && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_AWS=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
-	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -v -run TestTheProvider ./...
+	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -parallel 5 -v -run TestTheProvider ./...
 
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update

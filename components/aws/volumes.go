@@ -31,7 +31,7 @@ func (p *Platform) volumes(ctx *pulumi.Context, name string, cluster *platform.C
 	if err := ctx.RegisterComponentResource(volumesToken, name, v, opts...); err != nil {
 		return nil, err
 	}
-	key, err := p.key(ctx, v, name, "database")
+	key, err := p.key(ctx, v, name, "volumes")
 	if err != nil {
 		return nil, err
 	}
