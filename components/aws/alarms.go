@@ -83,7 +83,8 @@ func (p *Platform) growthAlarm(ctx *pulumi.Context, name string, b *platform.Buc
 	}
 	return p.alarm(ctx, name, b, "bucket", "growth", &cloudwatch.MetricAlarmArgs{
 		AlarmDescription: pulumi.String("The bucket holds more than budget.usage.storedGiB; read a report of mlflow.retention, or raise it."),
-		MetricQueries:    queries, EvaluationPeriods: pulumi.Int(1),
+		// S3's number of a day arrives hours after it, and until then the sum is 0.
+		MetricQueries: queries, EvaluationPeriods: pulumi.Int(3), DatapointsToAlarm: pulumi.Int(1),
 		ComparisonOperator: pulumi.String("GreaterThanThreshold"), Threshold: pulumi.Float64(float64(p.settings.Budget.Usage.StoredGiB) * gib),
 		// A bucket has no size on its first day.
 		TreatMissingData: pulumi.String("notBreaching"),

@@ -22,8 +22,11 @@ var (
 	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
 	// awsRegion leaves out China and the government, which are other partitions
 	// with other endpoints.
-	awsRegion   = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]$`)
-	awsAdmin    = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+$`)
+	awsRegion = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]$`)
+	awsAdmin  = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+$`)
+	// awsGraviton are the types with a g behind the generation; the images of the
+	// nodes are for x86.
+	awsGraviton = regexp.MustCompile(`^[a-z]+[0-9]+[a-z]*g[a-z]*\.`)
 	awsInstance = regexp.MustCompile(`^[a-z][a-z0-9-]+\.[a-z0-9]+$`)
 )
 
@@ -42,9 +45,16 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	for _, a := range c.Admins {
 		p.want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
 	}
+	p.want(len(c.APIAccessCIDRs) > 0 || c.PrivateAPI, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
+		"the networks of whoever runs pulumi and kubectl, or cluster.privateAPI true if that is in the cluster's own network")
+	p.want(len(c.APIAccessCIDRs) == 0 || !c.PrivateAPI, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "nothing with cluster.privateAPI true")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	checkIPv4(p, "exposure.sourceCIDRs", s.Exposure.SourceCIDRs)
 	for _, cidr := range c.APIAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
+		// EKS refuses those when the network is made already.
+		p.want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones reach the API anyway, from the cluster's network")
 		p.want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
 	}
 	for _, name := range sortedKeys(c.Addons) {
@@ -53,15 +63,39 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 		}
 	}
 	n := c.Nodes
-	p.want(awsInstance.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type such as m7i.xlarge")
+	p.want(awsInstance.MatchString(n.Type) && !awsGraviton.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type of x86 such as m7i.xlarge")
 	p.want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
 	p.want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
 	network, err := netip.ParsePrefix(s.Network.CIDR)
 	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
 	p.want(private, "network.cidr", s.Network.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
 	p.want(s.Network.NATGateways == 1 || s.Network.NATGateways == 3, "network.natGateways", s.Network.NATGateways, "1, or 3 for one in every zone")
+	s.checkTagCase(p)
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+// checkTagCase finds tags that differ in case only: IAM takes them for one and
+// refuses the role, when half of the stack is made
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
+func (s *Settings) checkTagCase(p *Problems) {
+	seen := map[string]string{}
+	for _, own := range []string{"Name", "project", "stack"} {
+		seen[strings.ToLower(own)] = own
+	}
+	for _, key := range sortedKeys(s.Tags) {
+		other, taken := seen[strings.ToLower(key)]
+		p.want(!taken, "tags."+key, s.Tags[key], "another name: for IAM it is the tag %s, which is there already", other)
+		seen[strings.ToLower(key)] = key
+	}
+}
+
+// checkIPv4 refuses addresses that a service of AWS does not take in its rules.
+func checkIPv4(p *Problems, key string, cidrs []string) {
+	for _, cidr := range cidrs {
+		prefix, err := netip.ParsePrefix(cidr)
+		p.want(err != nil || prefix.Addr().Is4(), key, cidr, "IPv4 addresses: the cluster's network has no others")
 	}
 }
 

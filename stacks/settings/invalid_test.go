@@ -33,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, version"}},
+		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, privateAPI, version"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -329,6 +329,7 @@ var onAWS = []invalid{
 		`region is ""; want an AWS region such as eu-central-1`,
 		`account is ""; want the 12 digits of the AWS account`,
 		"cluster.admins is []; want at least the role that runs pulumi up: nobody else has access",
+		"cluster.apiAccessCIDRs is []; want the networks of whoever runs pulumi and kubectl, or cluster.privateAPI true if that is in the cluster's own network",
 		"tags.owner is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.owner' VALUE",
 		"tags.cost-centre is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.cost-centre' VALUE",
 		"budget.emails is []; want at least one address: budget and alarms are of use to nobody without"}},
@@ -336,15 +337,27 @@ var onAWS = []invalid{
 		`region is "cn-north-1"; want an AWS region such as eu-central-1`}},
 	{name: "API open to the internet", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["0.0.0.0/0"]}`}, want: []string{
 		`cluster.apiAccessCIDRs is "0.0.0.0/0"; want listed networks in profile production, not the whole internet`}},
-	{name: "cluster of others", base: cloud, changes: config{"cluster": `{"mode": "existing", "context": "c", "admins": ["bob"], "version": "1.33", "nodes": {"type": "large", "min": 1, "desired": 3, "max": 2}}`}, want: []string{
+	{name: "API for nobody's addresses", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAPI": true, "apiAccessCIDRs": ["10.0.0.0/8", "2001:db8::/32"]}`,
+		"exposure": `{"host": "a.b", "sourceCIDRs": ["2001:db8::/32"]}`}, want: []string{
+		`cluster.apiAccessCIDRs is ["10.0.0.0/8","2001:db8::/32"]; want nothing with cluster.privateAPI true`,
+		`cluster.apiAccessCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
+		`exposure.sourceCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
+		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses: private ones reach the API anyway, from the cluster's network`}},
+	{name: "tags that IAM takes for one", base: cloud, changes: config{"tags": `{"owner": "a", "Owner": "b", "cost-centre": "1", "Project": "p"}`}, want: []string{
+		`tags.Project is "p"; want another name: for IAM it is the tag project, which is there already`,
+		`tags.owner is "a"; want another name: for IAM it is the tag Owner, which is there already`}},
+	{name: "nodes of another architecture", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"type": "m7gd.xlarge"}}`,
+		"budget": `{"emails": ["a@example.com"], "enforceEstimate": false}`}, want: []string{
+		`cluster.nodes.type is "m7gd.xlarge"; want an EC2 instance type of x86 such as m7i.xlarge`}},
+	{name: "cluster of others", base: cloud, changes: config{"cluster": `{"mode": "existing", "context": "c", "admins": ["bob"], "apiAccessCIDRs": ["198.51.100.0/24"], "version": "1.33", "nodes": {"type": "large", "min": 1, "desired": 3, "max": 2}}`}, want: []string{
 		`cluster.mode is "existing"; want managed on platform aws`,
 		`cluster.version is "1.33"; want 1.35, 1.36, 1.37`,
 		`cluster.admins is "bob"; want the ARN of an IAM role or user`,
-		`cluster.nodes.type is "large"; want an EC2 instance type such as m7i.xlarge`,
+		`cluster.nodes.type is "large"; want an EC2 instance type of x86 such as m7i.xlarge`,
 		`cluster.nodes is {"type":"large","min":1,"desired":3,"max":2}; want 1 <= min <= desired <= max`,
 		"cluster.nodes.min is 1; want at least 3 in profile production: one in every zone",
 		`cluster.context is "c"; want nothing on platform aws: the stack makes the cluster`}},
-	{name: "what only an existing cluster needs", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"],
+	{name: "what only an existing cluster needs", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"],
 		"kubeconfig": "k", "apiServerCIDRs": ["10.0.0.1/32"], "apiServerPorts": [6443], "dnsCIDRs": ["10.0.0.2/32"]}`}, want: []string{
 		`cluster.kubeconfig is "k"; want nothing on platform aws: the stack makes the cluster`,
 		`cluster.apiServerCIDRs is ["10.0.0.1/32"]; want nothing on platform aws: the stack makes the cluster`,
@@ -371,7 +384,7 @@ var onAWS = []invalid{
 		"s3AdminSecretAccessKey is [secret]; want nothing on platform aws: the stack makes the bucket"}},
 	{name: "local images", base: cloud, changes: config{"profile": "dev", "images": `{"source": "local"}`}, want: []string{
 		`images.source is "local"; want upstream in profile production and on clouds: nobody loads images into their nodes`}},
-	{name: "misspelled add-on", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "addons": {"core-dns": "v1.12.0"}}`}, want: []string{
+	{name: "misspelled add-on", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "addons": {"core-dns": "v1.12.0"}}`}, want: []string{
 		"cluster.addons.core-dns is not an add-on of the cluster; want one of aws-ebs-csi-driver, coredns, eks-pod-identity-agent, kube-proxy, metrics-server, vpc-cni"}},
 	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
@@ -414,7 +427,7 @@ not in it: tax, discounts, capacity units of the load balancer, snapshots beyond
 	{name: "a region without prices", base: cloud, changes: config{"region": "ap-south-1"}, want: []string{
 		`region is "ap-south-1"; want one of eu-central-1, eu-west-1, us-east-1, us-west-2, whose prices the release has, or budget.enforceEstimate false`}},
 	{name: "types without prices", base: cloud, changes: config{"database": `{"instanceType": "db.x2g.large"}`,
-		"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "nodes": {"type": "c7i.2xlarge"}}`}, want: []string{
+		"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"type": "c7i.2xlarge"}}`}, want: []string{
 		`cluster.nodes.type is "c7i.2xlarge"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`,
 		`database.instanceType is "db.x2g.large"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`}},
 	{name: "prices and usage", base: cloud, changes: config{"budget": `{"monthlyUSD": 5000, "emails": ["a@example.com"],

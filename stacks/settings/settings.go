@@ -142,8 +142,12 @@ type Cluster struct {
 	// Version is the Kubernetes version of a managed cluster.
 	Version string `json:"version"`
 	// APIAccessCIDRs may reach the API server of a managed cluster from outside
-	// its network; empty closes it to everything but that network.
+	// its network: public addresses, among them those of whatever runs pulumi.
 	APIAccessCIDRs []string `json:"apiAccessCIDRs"`
+	// PrivateAPI closes the API server of a managed cluster to everything but its
+	// network. Whatever runs pulumi up and destroy must be in there, so it is for the
+	// day on which a VPN or a runner is.
+	PrivateAPI bool `json:"privateAPI"`
 	// Admins administer a managed cluster: ARNs of IAM roles and users. Whoever runs
 	// pulumi up must be one of them.
 	Admins []string `json:"admins"`

@@ -60,7 +60,7 @@ func cloud() config {
 		"region":   "eu-central-1",
 		"account":  "111122223333",
 		"tags":     `{"owner": "ml", "cost-centre": "4711"}`,
-		"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/platform/deploy"]}`,
+		"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/platform/deploy"], "apiAccessCIDRs": ["198.51.100.0/24"]}`,
 		"exposure": `{"host": "mlflow.example.com"}`,
 		"budget":   `{"monthlyUSD": 1200, "emails": ["platform@example.com"]}`,
 	}
@@ -140,10 +140,11 @@ func TestValidConfigurationsLoad(t *testing.T) {
 			"region": "ap-south-1", "budget": `{"enforceEstimate": false, "emails": ["platform@example.com"]}`,
 		}),
 		"a type with a price of one's own": cloud().with(config{
-			"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "nodes": {"type": "c7i.2xlarge"}}`,
+			"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAPI": true, "nodes": {"type": "c7i.2xlarge"}}`,
 			"database": `{"instanceType": "db.x2g.large"}`,
 			"budget":   `{"monthlyUSD": 5000, "hourlyUSD": {"c7i.2xlarge": 0.4, "db.x2g.large": 1}, "emails": ["platform@example.com"]}`,
 		}),
+		"CloudNativePG on aws": cloud().with(config{"database": `{"mode": "inCluster", "storageClass": "fast", "storageGiB": 10}`}),
 		"a forwarded port without a way in": valid().with(config{"exposure": `{"mode": "none", "host": "localhost", "port": 8601}`}),
 	}
 	for name, c := range cases {

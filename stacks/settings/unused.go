@@ -28,7 +28,7 @@ func (s *Settings) unused() []unused {
 	s3 := []string{"s3AccessKeyId", "s3SecretAccessKey", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"}
 	return []unused{
 		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
-			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.admins", "cluster.addons", "cluster.nodes",
+			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAPI", "cluster.admins", "cluster.addons", "cluster.nodes",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
 		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},

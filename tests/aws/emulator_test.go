@@ -481,7 +481,7 @@ func change(t *testing.T, l *live) {
 		{"network", `{"flowLogs": false}`, []string{
 			"delete network-flow-log", "delete network-flow-logs", "delete network-flow-logs-role", "delete network-flow-policy",
 		}},
-		{"cluster", `{"apiAccessCIDRs": []}`, []string{"update cluster-eks vpcConfig"}},
+		{"cluster", `{"apiAccessCIDRs": [], "privateAPI": true}`, []string{"update cluster-eks vpcConfig"}},
 		{"cluster", `{"version": "1.37"}`, []string{"update cluster-eks version", "update cluster-nodes version"}},
 		// New nodes first, then the old ones go.
 		{"cluster", `{"nodes": {"type": "m6i.xlarge"}}`, []string{

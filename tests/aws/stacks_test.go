@@ -134,7 +134,7 @@ func TestSomebodyElseIsRefused(t *testing.T) {
 	} {
 		r := run(t, "Pulumi.dev.yaml")
 		r.Cloud = cloud{region: "us-east-1", caller: c.caller}
-		r.Config[settings.Project+":cluster"] = `{"admins": ["` + c.admin + `"]}`
+		r.Config[settings.Project+":cluster"] = `{"apiAccessCIDRs": ["198.51.100.0/24"], "admins": ["` + c.admin + `"]}`
 		g, err := graph.Record(r, newProgram())
 		if c.admitted {
 			require.NoError(t, err)
@@ -246,7 +246,7 @@ func TestDatabaseInTheCluster(t *testing.T) {
 
 func TestAddonsArePinned(t *testing.T) {
 	r := run(t, "Pulumi.dev.yaml")
-	r.Config[settings.Project+":cluster"] = `{"admins": ["arn:aws:iam::111122223333:role/platform-deploy"], "addons": {"coredns": "v1.12.0-eksbuild.3"}}`
+	r.Config[settings.Project+":cluster"] = `{"apiAccessCIDRs": ["198.51.100.0/24"], "admins": ["arn:aws:iam::111122223333:role/platform-deploy"], "addons": {"coredns": "v1.12.0-eksbuild.3"}}`
 	g, err := graph.Record(r, newProgram())
 	require.NoError(t, err)
 	versions := map[string]string{}
