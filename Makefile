@@ -48,6 +48,11 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && host=$$(cd tools && go run ./cmd/toolchain path pulumi-language-go) && \
 	(cd components/aws && go vet ./...) && cd tests/aws && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
+.PHONY: compile-aws
+compile-aws: # what test-aws and verify-aws compile first
+	cd tests/aws && go vet ./... && go vet -tags verify ./...
+	cd tools && go run ./cmd/toolchain path pulumi-resource-aws
+
 .PHONY: verify-aws
 verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
 	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-aws) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \

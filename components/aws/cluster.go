@@ -230,8 +230,9 @@ func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Clust
 		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{&ec2.LaunchTemplateBlockDeviceMappingArgs{
 			DeviceName: pulumi.String("/dev/xvda"),
 			Ebs: &ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
-				// AWS' own key: the service role of auto scaling may use no other without a
-				// grant, and the disks hold images and logs only.
+				// The account's default key, AWS' own unless somebody changed it: the service role
+				// of auto scaling may use no other without a grant, and the disks hold images
+				// and logs only.
 				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(nodeDiskGiB),
 				DeleteOnTermination: pulumi.String("true"),
 			},

@@ -21,8 +21,8 @@ const zones = 3
 var podIdentity = netpol.Endpoint{CIDRs: []string{"169.254.170.23/32"}, Port: 80, Why: "credentials for the bucket, from the node's agent"}
 
 // apiServiceCIDRs are the addresses that the Service of the API server may have:
-// the first one of either range that EKS chooses from. The network
-// plugin enforces policies before the Service's address is translated
+// the first one of either range that EKS chooses from. The network plugin enforces
+// policies before the Service's address is translated
 // (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html).
 var apiServiceCIDRs = []string{"10.100.0.1/32", "172.20.0.1/32"}
 

@@ -47,7 +47,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	}
 	cluster, err := postgres.New(ctx, name+"-postgresql", postgres.Args{
 		Scope:     scope,
-		Instances: db.Instances, StorageGiB: db.StorageGiB, StorageClass: cmp.Or(db.StorageClass, args.StorageClass),
+		Instances: db.Instances, StorageGiB: db.StorageGiB, StorageClass: cmp.Or(args.StorageClass, db.StorageClass),
 		MaxConnections: db.MaxConnections,
 		CPURequest:     db.Resources.CPURequest, MemoryRequest: db.Resources.MemoryRequest, MemoryLimit: db.Resources.MemoryLimit,
 		SharedBuffersMB: sharedBuffers,

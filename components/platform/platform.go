@@ -78,7 +78,8 @@ type DatabaseArgs struct {
 	Network *Network
 	Cluster *Cluster
 	Scope   pod.Scope
-	// StorageClass of a database in the cluster, where the settings name none.
+	// StorageClass of a database in the cluster that the platform makes; without one
+	// the settings decide.
 	StorageClass string
 }
 

@@ -397,12 +397,13 @@ var onAWS = []invalid{
 		"database.highAvailability is false; want true in profile production",
 		"database.backup.retentionDays is 60; want at most 35: RDS keeps backups no longer"}},
 	{name: "database in the cluster", base: cloud, changes: config{"database": `{"mode": "inCluster", "instances": 1, "instanceType": "db.m7g.xlarge", "maxStorageGiB": 500, "highAvailability": false,
-		"operatorNamespace": "mlflow"}`}, want: []string{
+		"storageClass": "fast", "operatorNamespace": "mlflow"}`}, want: []string{
 		"database.instances is 1; want 3 in profile production",
 		`database.operatorNamespace is "mlflow"; want cnpg-system with database.installOperator true: the release manifest says so`,
 		"database.maxStorageGiB is 500; want 1000, the default, with database.mode inCluster",
 		`database.instanceType is "db.m7g.xlarge"; want "db.m7g.large", the default, with database.mode inCluster`,
-		"database.highAvailability is false; want true, the default, with database.mode inCluster"}},
+		"database.highAvailability is false; want true, the default, with database.mode inCluster",
+		`database.storageClass is "fast"; want nothing on platform aws: the stack makes a class with a key of its own`}},
 	{name: "bucket", base: cloud, changes: config{"artifacts": `{"store": "s3", "bucket": "mine"}`}, want: []string{
 		`artifacts.store is "s3"; want managed on platform aws`,
 		`artifacts.bucket is "mine"; want nothing on platform aws: the stack makes the bucket`}},

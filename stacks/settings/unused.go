@@ -43,6 +43,7 @@ func (s *Settings) unused() []unused {
 		{cloud && !inCluster, "with database.mode managed: the database is not in the cluster", []string{
 			"database.instances", "database.storageClass", "database.resources", "database.installOperator", "database.operatorNamespace",
 		}},
+		{cloud && inCluster, onCloud + ": the stack makes a class with a key of its own", []string{"database.storageClass"}},
 		{cloud, onCloud + ": the stack makes the bucket", append([]string{
 			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs", "artifacts.bucket", "artifacts.storageGiB",
 		}, s3...)},
