@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/component"
@@ -212,8 +213,30 @@ func (p *Platform) addonVersion(ctx *pulumi.Context, name string) (string, error
 	return found.Version, nil
 }
 
+// nodeRelease is the release of the nodes' image that cluster.nodes.release pins, or
+// the one that AWS recommends for this Kubernetes version
+// (docs.aws.amazon.com/eks/latest/userguide/retrieve-ami-id.html). A group without
+// one keeps that of its first day for ever.
+func (p *Platform) nodeRelease(ctx *pulumi.Context) (string, error) {
+	s := p.settings.Cluster
+	if s.Nodes.Release != "" {
+		return s.Nodes.Release, nil
+	}
+	found, err := ssm.LookupParameter(ctx, &ssm.LookupParameterArgs{
+		Name: "/aws/service/eks/optimized-ami/" + s.Version + "/amazon-linux-2023/x86_64/standard/recommended/release_version",
+	}, pulumi.Provider(p.provider))
+	if err != nil {
+		return "", fmt.Errorf("looking up the nodes' image for Kubernetes %s: %w", s.Version, err)
+	}
+	return found.InsecureValue, nil
+}
+
 func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster, after []pulumi.Resource) (*eks.NodeGroup, error) {
 	n := p.settings.Cluster.Nodes
+	release, err := p.nodeRelease(ctx)
+	if err != nil {
+		return nil, err
+	}
 	role, ready, err := p.role(ctx, c, name, "nodes", trust("ec2.amazonaws.com", nil),
 		// No network plugin policy: the plugin has a role of its own.
 		"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
@@ -250,7 +273,7 @@ func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Clust
 	group, err := eks.NewNodeGroup(ctx, name+"-nodes", &eks.NodeGroupArgs{
 		ClusterName: cluster.Name, NodeRoleArn: role.Arn, SubnetIds: p.made.private,
 		AmiType: pulumi.String("AL2023_x86_64_STANDARD"), CapacityType: pulumi.String("ON_DEMAND"),
-		InstanceTypes: pulumi.ToStringArray([]string{n.Type}), Version: cluster.Version,
+		InstanceTypes: pulumi.ToStringArray([]string{n.Type}), Version: cluster.Version, ReleaseVersion: pulumi.String(release),
 		ScalingConfig:    &eks.NodeGroupScalingConfigArgs{MinSize: pulumi.Int(n.Min), DesiredSize: pulumi.Int(n.Desired), MaxSize: pulumi.Int(n.Max)},
 		UpdateConfig:     &eks.NodeGroupUpdateConfigArgs{MaxUnavailable: pulumi.Int(1)},
 		NodeRepairConfig: &eks.NodeGroupNodeRepairConfigArgs{Enabled: pulumi.Bool(true)},

@@ -22,8 +22,9 @@ var (
 	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
 	// awsRegion leaves out China and the government, which are other partitions
 	// with other endpoints.
-	awsRegion = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]$`)
-	awsAdmin  = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+$`)
+	awsRegion  = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]$`)
+	awsAdmin   = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+$`)
+	awsRelease = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+-[0-9]{8}$`)
 	// awsGraviton are the types with a g behind the generation; the images of the
 	// nodes are for x86.
 	awsGraviton = regexp.MustCompile(`^[a-z]+[0-9]+[a-z]*g[a-z]*\.`)
@@ -64,6 +65,8 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	}
 	n := c.Nodes
 	p.want(awsInstance.MatchString(n.Type) && !awsGraviton.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type of x86 such as m7i.xlarge")
+	p.want(n.Release == "" || awsRelease.MatchString(n.Release) && strings.HasPrefix(n.Release, c.Version+"."), "cluster.nodes.release", n.Release,
+		"nothing, or a release of the nodes' image for cluster.version %s, such as %s.1-20261101", c.Version, c.Version)
 	p.want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
 	p.want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
 	network, err := netip.ParsePrefix(s.Network.CIDR)

@@ -346,6 +346,8 @@ var onAWS = []invalid{
 	{name: "tags that IAM takes for one", base: cloud, changes: config{"tags": `{"owner": "a", "Owner": "b", "cost-centre": "1", "Project": "p"}`}, want: []string{
 		`tags.Project is "p"; want another name: for IAM it is the tag project, which is there already`,
 		`tags.owner is "a"; want another name: for IAM it is the tag Owner, which is there already`}},
+	{name: "image of another version", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"release": "1.35.2-20261101"}}`}, want: []string{
+		`cluster.nodes.release is "1.35.2-20261101"; want nothing, or a release of the nodes' image for cluster.version 1.36, such as 1.36.1-20261101`}},
 	{name: "nodes of another architecture", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"type": "m7gd.xlarge"}}`,
 		"budget": `{"emails": ["a@example.com"], "enforceEstimate": false}`}, want: []string{
 		`cluster.nodes.type is "m7gd.xlarge"; want an EC2 instance type of x86 such as m7i.xlarge`}},
@@ -354,7 +356,7 @@ var onAWS = []invalid{
 		`cluster.version is "1.33"; want 1.35, 1.36, 1.37`,
 		`cluster.admins is "bob"; want the ARN of an IAM role or user`,
 		`cluster.nodes.type is "large"; want an EC2 instance type of x86 such as m7i.xlarge`,
-		`cluster.nodes is {"type":"large","min":1,"desired":3,"max":2}; want 1 <= min <= desired <= max`,
+		`cluster.nodes is {"type":"large","release":"","min":1,"desired":3,"max":2}; want 1 <= min <= desired <= max`,
 		"cluster.nodes.min is 1; want at least 3 in profile production: one in every zone",
 		`cluster.context is "c"; want nothing on platform aws: the stack makes the cluster`}},
 	{name: "what only an existing cluster needs", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"],

@@ -162,6 +162,9 @@ type Cluster struct {
 type Nodes struct {
 	// Type is the machine type; the default is the platform's 4 vCPU, 16 GiB.
 	Type string `json:"type"`
+	// Release pins the nodes' image, such as 1.36.1-20261101. Empty takes the one
+	// that the cloud recommends, with any update: the nodes are replaced one by one.
+	Release string `json:"release"`
 	// Min, Desired and Max bound the number of nodes.
 	Min     int `json:"min"`
 	Desired int `json:"desired"`

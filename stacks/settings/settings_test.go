@@ -144,7 +144,7 @@ func TestValidConfigurationsLoad(t *testing.T) {
 			"database": `{"instanceType": "db.x2g.large"}`,
 			"budget":   `{"monthlyUSD": 5000, "hourlyUSD": {"c7i.2xlarge": 0.4, "db.x2g.large": 1}, "emails": ["platform@example.com"]}`,
 		}),
-		"CloudNativePG on aws": cloud().with(config{"database": `{"mode": "inCluster", "storageGiB": 10}`}),
+		"CloudNativePG on aws":              cloud().with(config{"database": `{"mode": "inCluster", "storageGiB": 10}`}),
 		"a forwarded port without a way in": valid().with(config{"exposure": `{"mode": "none", "host": "localhost", "port": 8601}`}),
 	}
 	for name, c := range cases {

@@ -65,6 +65,8 @@ func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyM
 		answer = map[string]any{"cidrBlocks": []any{"3.5.136.0/22", "52.219.170.0/23"}, "id": "pl-1", "name": args["name"].StringValue()}
 	case "aws:eks/getAddonVersion:getAddonVersion":
 		answer = map[string]any{"version": "v1.0.0-eksbuild.1", "addonName": args["addonName"].StringValue(), "kubernetesVersion": "1.36", "id": "x"}
+	case "aws:ssm/getParameter:getParameter":
+		answer = map[string]any{"insecureValue": "1.36.1-20261101", "value": "1.36.1-20261101", "name": args["name"].StringValue(), "arn": "x", "id": "x", "type": "String", "version": 1}
 	default:
 		return nil, fmt.Errorf("the cloud of the tests does not know %s", token)
 	}

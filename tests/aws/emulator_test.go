@@ -111,6 +111,12 @@ func emulate(t *testing.T) *emulator {
 			defer e.mu.Unlock()
 			fmt.Fprintf(w, `{"ResourceTags": %s}`, e.tags)
 			return
+		// The nodes' image: moto knows those of its own day.
+		case seen.service == "ssm" && seen.action == "GetParameter":
+			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+			fmt.Fprintf(w, `{"Parameter": {"ARN": "arn:aws:ssm:%s::parameter/eks", "Name": "eks", "Type": "String", "Value": "%s.1-20261101", "Version": 1}}`,
+				scope(r)[0], kubernetesVersion.FindString(string(body)))
+			return
 		// Moto fails at the policy of the bucket that gets the log: a Principal "*".
 		case seen.service == "s3" && r.URL.Query().Has("logging"):
 			e.mu.Lock()
@@ -131,6 +137,9 @@ func emulate(t *testing.T) *emulator {
 	t.Cleanup(e.Close)
 	return e
 }
+
+// kubernetesVersion is in the name of the parameter with the nodes' image.
+var kubernetesVersion = regexp.MustCompile(`1\.[0-9]+`)
 
 // identity is the answer of STS to GetCallerIdentity; moto has only a user of its
 // own.
@@ -161,7 +170,7 @@ func (e *emulator) remember(c call) {
 }
 
 // echo are the parts of a cluster and of a node group that moto does not keep.
-var echo = []string{"accessConfig", "upgradePolicy", "updateConfig"}
+var echo = []string{"accessConfig", "upgradePolicy", "updateConfig", "releaseVersion"}
 
 // credential is where a signature names region and service.
 var credential = regexp.MustCompile(`Credential=[^/]+/[^/]+/([^/]+)/([^/]+)/`)
@@ -482,7 +491,8 @@ func change(t *testing.T, l *live) {
 			"delete network-flow-log", "delete network-flow-logs", "delete network-flow-logs-role", "delete network-flow-policy",
 		}},
 		{"cluster", `{"apiAccessCIDRs": [], "privateAPI": true}`, []string{"update cluster-eks vpcConfig"}},
-		{"cluster", `{"version": "1.37"}`, []string{"update cluster-eks version", "update cluster-nodes version"}},
+		{"cluster", `{"version": "1.37"}`, []string{"update cluster-eks version", "update cluster-nodes releaseVersion version"}},
+		{"cluster", `{"nodes": {"release": "1.36.2-20261115"}}`, []string{"update cluster-nodes releaseVersion"}},
 		// New nodes first, then the old ones go.
 		{"cluster", `{"nodes": {"type": "m6i.xlarge"}}`, []string{
 			"create-replacement cluster-nodes instanceTypes", "delete-replaced cluster-nodes", "replace cluster-nodes instanceTypes",

@@ -385,6 +385,7 @@ func operated() []property {
 			"no audit log":          set("cluster-eks", "enabledClusterLogTypes", []any{"api"}),
 			"logs for ever":         set("cluster-logs", "retentionInDays", nil),
 			"one zone":              set("cluster-nodes", "subnetIds", []any{"network-private-0-subnet-id"}),
+			"nodes never patched":   set("cluster-nodes", "releaseVersion", nil),
 			"no standby":            set("database-instance", "multiAz", false),
 			"no backups":            set("database-instance", "backupRetentionPeriod", 0),
 			"plain connections":     set("database-parameters", "parameters[1].value", "0"),
@@ -424,6 +425,9 @@ func unoperated(g *graph.Graph) []string {
 	bad = append(bad, each(g, "aws:eks/nodeGroup:NodeGroup", func(n graph.Node) string {
 		if len(value(n, "subnetIds").ArrayValue()) != 3 {
 			return "is not in three zones"
+		}
+		if text(n, "releaseVersion") == "" {
+			return "keeps the image of its first day"
 		}
 		return ""
 	})...)

@@ -74,6 +74,7 @@ var functions = map[string]string{
 	"aws_caller_identity":    "index/getCallerIdentity",
 	"aws_eks_addon_version":  "eks/getAddonVersion",
 	"aws_prefix_list":        "ec2/getPrefixList",
+	"aws_ssm_parameter":      "ssm/getParameter",
 }
 
 // renamed are properties that the published provider gives other names.

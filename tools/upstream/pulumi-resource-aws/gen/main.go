@@ -32,7 +32,7 @@ const (
 
 // services have the resources in main.go.
 var services = []string{
-	"budgets", "cloudwatch", "ec2", "eks", "iam", "kms", "logs", "meta", "rds", "s3", "secretsmanager", "sns", "sts",
+	"budgets", "cloudwatch", "ec2", "eks", "iam", "kms", "logs", "meta", "rds", "s3", "secretsmanager", "sns", "ssm", "sts",
 }
 
 func main() {
