@@ -277,6 +277,7 @@ func closed() []property {
 	return []property{
 		{"nothing but the gateway is open to the internet", open, map[string]func(*graph.Graph){
 			"public database":      set("database-instance", "publiclyAccessible", true),
+			"no security group":    remove("database-firewall"),
 			"open security group":  set("database-firewall", "ingress[0].cidrBlocks", []any{"0.0.0.0/0"}),
 			"open default group":   set("network-default-group", "ingress", []any{map[string]any{"protocol": "-1"}}),
 			"open API":             set("cluster-eks", "vpcConfig.publicAccessCidrs", []any{"0.0.0.0/0"}),
@@ -302,13 +303,14 @@ func open(g *graph.Graph) []string {
 		}
 		return ""
 	})
-	for _, n := range g.OfType("aws:ec2/securityGroup:SecurityGroup") {
+	bad = append(bad, eachOf(g, "aws:ec2/securityGroup:SecurityGroup", managed(g), func(n graph.Node) string {
 		for i := range 8 {
 			if v := value(n, fmt.Sprintf("ingress[%d].cidrBlocks", i)); v.IsArray() && len(v.ArrayValue()) > 0 {
-				bad = append(bad, n.Key()+" lets addresses in")
+				return "lets addresses in"
 			}
 		}
-	}
+		return ""
+	})...)
 	bad = append(bad, each(g, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", func(n graph.Node) string {
 		if !value(n, "ingress").IsNull() || !value(n, "egress").IsNull() {
 			return "is not closed"
