@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/progress"
 )
@@ -36,13 +35,12 @@ func (b *builder) compileProgram(ctx context.Context) error {
 	run := &compiler{dir: b.root, log: log}
 	step := progress.Start(b.out, title, run.status)
 	defer step.Stop()
-	for _, command := range []struct {
-		counter *atomic.Int64
-		args    []string
-	}{{&run.packages, []string{"list", "-deps"}}, {&run.compiled, []string{"build", "-v"}}} {
-		if err := run.run(ctx, command.counter, append(command.args, programPackages...)...); err != nil {
-			return fmt.Errorf("compiling the Pulumi program: %w", failure(ctx, err, log.Name()))
-		}
+	err = run.run(ctx, &run.packages, append([]string{"list", "-deps"}, programPackages...)...)
+	if err == nil {
+		err = run.run(ctx, &run.compiled, append([]string{"build", "-v"}, programPackages...)...)
+	}
+	if err != nil {
+		return fmt.Errorf("compiling the Pulumi program: %w", failure(ctx, err, log.Name()))
 	}
 	step.Stop()
 	if n := run.compiled.Load(); n > 0 {
