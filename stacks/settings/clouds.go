@@ -51,7 +51,6 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	p.want(len(c.APIAccessCIDRs) == 0 || !c.PrivateAPI, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "nothing with cluster.privateAPI true")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
 	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkIPv4(p, "exposure.sourceCIDRs", s.Exposure.SourceCIDRs)
 	for _, cidr := range c.APIAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
 		// EKS refuses those when the network is made already.

@@ -341,8 +341,8 @@ var onAWS = []invalid{
 		"exposure": `{"host": "a.b", "sourceCIDRs": ["2001:db8::/32"]}`}, want: []string{
 		`cluster.apiAccessCIDRs is ["10.0.0.0/8","2001:db8::/32"]; want nothing with cluster.privateAPI true`,
 		`cluster.apiAccessCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
-		`exposure.sourceCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
-		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses: private ones reach the API anyway, from the cluster's network`}},
+		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses: private ones reach the API anyway, from the cluster's network`,
+		`exposure.sourceCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`}},
 	{name: "tags that IAM takes for one", base: cloud, changes: config{"tags": `{"owner": "a", "Owner": "b", "cost-centre": "1", "Project": "p"}`}, want: []string{
 		`tags.Project is "p"; want another name: for IAM it is the tag project, which is there already`,
 		`tags.owner is "a"; want another name: for IAM it is the tag Owner, which is there already`}},

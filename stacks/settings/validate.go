@@ -278,6 +278,9 @@ func (s *Settings) checkExposure(p *Problems) {
 	p.want(e.Port >= 1 && e.Port <= 65535, "exposure.port", e.Port, "1 to 65535")
 	p.want(s.Profile == Dev || e.Port == 443, "exposure.port", e.Port, "443 in profile production: the load balancer listens there")
 	checkCIDRs(p, "exposure.sourceCIDRs", e.SourceCIDRs)
+	if s.onCloud() {
+		checkIPv4(p, "exposure.sourceCIDRs", e.SourceCIDRs)
+	}
 	if e.Mode == "ingress" || e.Mode == "gateway" {
 		p.required(e.ControllerNamespace != "", "exposure.controllerNamespace", "with exposure.mode "+e.Mode)
 	}
