@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (p *Platform) checkCaller(ctx *pulumi.Context) error {
 	}
 	problem := fmt.Sprintf("cluster.admins is %q; want %s in it, who runs this: only they put anything into the cluster", admins, caller.Arn)
 	if !ctx.DryRun() {
-		return fmt.Errorf("%s", problem)
+		return errors.New(problem)
 	}
 	if err := ctx.Log.Warn(problem, nil); err != nil {
 		return fmt.Errorf("logging: %w", err)

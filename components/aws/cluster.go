@@ -36,7 +36,7 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err := c.Connect(ctx, name, p.kubeconfig(cluster), nil, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...); err != nil {
 		return nil, err
 	}
-	if _, err := p.storageClass(ctx, name, c, c, StorageClass, pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")}); err != nil {
+	if _, err := p.storageClass(ctx, name, c, c, defaultClass, nil); err != nil {
 		return nil, err
 	}
 	p.made.cluster = cluster.Name

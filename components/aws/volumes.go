@@ -17,8 +17,8 @@ import (
 
 // The storage classes.
 const (
-	// StorageClass is the default class of the cluster: EKS has none since 1.30.
-	StorageClass = "gp3"
+	// defaultClass is the cluster's default: EKS has none since 1.30.
+	defaultClass = "gp3"
 	// databaseClass is that of a database in the cluster.
 	databaseClass = "mlflow-database"
 )
@@ -54,7 +54,7 @@ func (p *Platform) volumes(ctx *pulumi.Context, name string, cluster *platform.C
 	if err != nil {
 		return nil, fmt.Errorf("allowing the volume driver to use the database's key: %w", err)
 	}
-	parameters := pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true"), "kmsKeyId": key.Arn}
+	parameters := pulumi.StringMap{"kmsKeyId": key.Arn}
 	tags := p.tags("database")
 	for i, tag := range slices.Sorted(maps.Keys(tags)) {
 		parameters[fmt.Sprintf("tagSpecification_%d", i+1)] = pulumi.Sprintf("%s=%s", tag, tags[tag])
@@ -66,14 +66,16 @@ func (p *Platform) volumes(ctx *pulumi.Context, name string, cluster *platform.C
 	return class, ctx.RegisterResourceOutputs(v, pulumi.Map{})
 }
 
-// storageClass grows, and makes a volume in the zone of its pod.
+// storageClass is encrypted, grows, and makes a volume in the zone of its pod.
 func (p *Platform) storageClass(ctx *pulumi.Context, name string, parent pulumi.Resource, cluster *platform.Cluster, class string, parameters pulumi.StringMap, opts ...pulumi.ResourceOption) (*storagev1.StorageClass, error) {
+	all := pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")}
+	maps.Copy(all, parameters)
 	made, err := storagev1.NewStorageClass(ctx, name+"-storage", &storagev1.StorageClassArgs{
 		Metadata: &metav1.ObjectMetaArgs{
-			Name: pulumi.String(class), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String(fmt.Sprint(class == StorageClass))},
+			Name: pulumi.String(class), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String(fmt.Sprint(class == defaultClass))},
 		},
 		Provisioner: pulumi.String("ebs.csi.aws.com"), VolumeBindingMode: pulumi.String("WaitForFirstConsumer"),
-		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.reclaim()), Parameters: parameters,
+		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.reclaim()), Parameters: all,
 	}, component.Options(parent, append(opts, pulumi.Provider(cluster.Provider))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the storage class %s: %w", class, err)

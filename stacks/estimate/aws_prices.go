@@ -20,8 +20,9 @@ type awsPrice struct {
 // awsPrices are AWS' list prices by region, of August and September 2026. They
 // are those of the Price List (pricing.us-east-1.amazonaws.com/offers/v1.0/aws,
 // offers AmazonEC2, AmazonEKS, AmazonRDS, AmazonVPC, AWSELB, AmazonS3, awskms,
-// AWSSecretsManager and AmazonCloudWatch), read in published copies and extracts of it, most in two
-// that agree; the same numbers are on aws.amazon.com/SERVICE/pricing.
+// AWSSecretsManager and AmazonCloudWatch), read in published copies and extracts
+// of it, most in two that agree; the same numbers are on
+// aws.amazon.com/SERVICE/pricing.
 //
 // Weaker are, from a copy of August 2024 only: t3.xlarge and t3a.xlarge in
 // eu-central-1, t3a.xlarge in us-west-2, RDS in us-west-2, and RDS larger than
