@@ -210,7 +210,7 @@ func unsafe(t *testing.T, g *graph.Graph) []string {
 		{request{action: "kms:Decrypt", resource: key}, true},
 		{request{action: "kms:CreateGrant", resource: key, context: forAWS}, true},
 		{request{action: "kms:CreateGrant", resource: key}, false},
-		{request{action: "kms:ScheduleKeyDeletion", resource: key}, false},
+		{request{action: "kms:ScheduleKeyDeletion", resource: key, context: forAWS}, false},
 		{request{action: "kms:Decrypt", resource: "arn:aws:kms:us-west-2:111122223333:key/bucket-key"}, false},
 	} {
 		if driver.allows(t, r.request) != r.allowed {
