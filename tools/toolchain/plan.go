@@ -162,7 +162,9 @@ func (t Tool) buildArgs(version string) []string {
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	fill := strings.NewReplacer("{version}", version, "{major}", major, "{minor}", minor)
-	args := []string{"-trimpath", "-buildvcs=false", "-mod=readonly"}
+	// The flags that reach the compiler are the Makefile's GOFLAGS, so that packages
+	// compiled for one are found by the other.
+	args := []string{"-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-mod=readonly"}
 	if len(t.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(t.Tags, ","))
 	}
