@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/files"
 	"github.com/mlflow-platform/mlflow-platform/tools/internal/progress"
@@ -144,17 +147,36 @@ func (l *lineCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// compilerGOGC lets the compilers collect garbage less often than Go's default of
-// 100: the Pulumi program takes 18 % less processor time, and the largest package
-// 3.0 GB of memory instead of 2.7. 400 gains 2 % more for 0.6 GB.
-// The user's own GOGC wins.
-const compilerGOGC = "200"
+// compilerMemory is what a compiler may take before it looks for garbage, in
+// bytes. The largest package needs a third of it.
+const compilerMemory = 3 << 30
+
+// collector are the settings of the compilers' garbage collector. Where every core
+// has compilerMemory, as there are as many compilers, they collect nothing below
+// that: a build takes an eighth less time than with GOGC 200, with which it takes
+// a sixth less than with Go's default of 100 and little more memory than with that.
+func collector(memory uint64, cores int) []string {
+	if memory/uint64(cores) < compilerMemory {
+		return []string{"GOGC=200"}
+	}
+	return []string{"GOGC=off", fmt.Sprintf("GOMEMLIMIT=%d", compilerMemory)}
+}
+
+// thisMachine is the collector for the memory of this machine or container. The
+// user's own settings win.
+func thisMachine() []string {
+	memory, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+	if err != nil || os.Getenv("GOGC")+os.Getenv("GOMEMLIMIT") != "" {
+		return nil
+	}
+	return collector(memory, runtime.GOMAXPROCS(0))
+}
 
 // goCommand is a go command that dies with its compilers when ctx ends.
 func goCommand(ctx context.Context, dir string, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = slices.Concat([]string{"GOGC=" + compilerGOGC}, os.Environ(), env)
+	cmd.Env = slices.Concat(os.Environ(), thisMachine(), env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killDelay

@@ -27,3 +27,12 @@ func TestCompileProgramSpeaksOfWhatItCompiles(t *testing.T) {
 	assert.ErrorContains(t, err, "undefined: undefined")
 	assert.ErrorContains(t, err, "next: ")
 }
+
+// TestCompilersCollectNothingWhereThereIsMemory is about machines of 2 cores with 8
+// GiB, as firmware leaves them, and of 16 with as much.
+func TestCompilersCollectNothingWhereThereIsMemory(t *testing.T) {
+	assert.Equal(t, []string{"GOGC=off", "GOMEMLIMIT=3221225472"}, collector(7800<<20, 2))
+	assert.Equal(t, []string{"GOGC=200"}, collector(7800<<20, 16))
+	t.Setenv("GOGC", "50")
+	assert.Empty(t, thisMachine(), "the user's own")
+}
