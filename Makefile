@@ -65,6 +65,12 @@ golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 	cd tests/aws && go test . -run Golden -update
 
+.PHONY: release-states
+release-states: ## with a release: record the states that the next ones must update (RELEASE=v1.0.0)
+	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
+	cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./engine -count=1 -run TheStateOfARelease -record $(RELEASE) && \
+	cd aws && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)
+
 PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 
 .PHONY: python-venv

@@ -63,7 +63,10 @@ func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
 		return nil, fmt.Errorf("creating the AWS provider: %w", err)
 	}
 	p := &Platform{settings: s, provider: provider, authority: authority}
-	return p, p.checkCaller(ctx)
+	if err := p.checkCaller(ctx); err != nil || s.Network.VPCID == "" {
+		return p, err
+	}
+	return p, p.lookUpNetwork(ctx)
 }
 
 // child are the options of a child in AWS.

@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
@@ -17,7 +19,7 @@ import (
 
 // Cluster is EKS with a managed node group over three zones.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
-	c := &platform.Cluster{LoadBalancerAnnotations: p.loadBalancer()}
+	c := &platform.Cluster{LoadBalancerAnnotations: p.loadBalancer(), LoadBalancerVariant: p.loadBalancerVariant()}
 	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
 		return nil, err
 	}
@@ -60,13 +62,18 @@ func (p *Platform) eks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 	if err != nil {
 		return nil, err
 	}
+	private, err := p.privateAccess(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
 	cluster, err := eks.NewCluster(ctx, name+"-eks", &eks.ClusterArgs{
 		Name: pulumi.String(physical), Version: pulumi.String(s.Version), RoleArn: role.Arn,
 		VpcConfig: &eks.ClusterVpcConfigArgs{
-			SubnetIds:             p.made.private,
+			SubnetIds: p.made.private, SecurityGroupIds: private,
 			EndpointPrivateAccess: pulumi.Bool(true), EndpointPublicAccess: pulumi.Bool(len(s.APIAccessCIDRs) > 0),
 			PublicAccessCidrs: pulumi.ToStringArray(s.APIAccessCIDRs),
 		},
+		KubernetesNetworkConfig: &eks.ClusterKubernetesNetworkConfigArgs{ServiceIpv4Cidr: pulumi.String(s.ServiceCIDR)},
 		AccessConfig: &eks.ClusterAccessConfigArgs{
 			AuthenticationMode: pulumi.String("API"),
 			// Whoever creates the cluster gets no hidden right: cluster.admins says who
@@ -89,6 +96,28 @@ func (p *Platform) eks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 		return nil, fmt.Errorf("creating the cluster: %w", err)
 	}
 	return cluster, nil
+}
+
+// privateAccess lets cluster.privateAccessCIDRs reach the API server's private
+// address: the group that EKS makes knows nobody but the nodes
+// (docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html).
+func (p *Platform) privateAccess(ctx *pulumi.Context, name string, c *platform.Cluster) (pulumi.StringArray, error) {
+	from := p.settings.Cluster.PrivateAccessCIDRs
+	if len(from) == 0 {
+		return nil, nil
+	}
+	group, err := ec2.NewSecurityGroup(ctx, name+"-access", &ec2.SecurityGroupArgs{
+		Description: pulumi.String("The Kubernetes API, from cluster.privateAccessCIDRs"), VpcId: p.made.vpc,
+		Ingress: ec2.SecurityGroupIngressArray{&ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("kubectl and pulumi"), Protocol: pulumi.String("tcp"),
+			FromPort: pulumi.Int(443), ToPort: pulumi.Int(443), CidrBlocks: pulumi.ToStringArray(from),
+		}},
+		Tags: p.tags("access"),
+	}, p.child(c)...)
+	if err != nil {
+		return nil, fmt.Errorf("creating the security group of the API server: %w", err)
+	}
+	return pulumi.StringArray{group.ID().ToStringOutput()}, nil
 }
 
 // admit lets cluster.admins administer the cluster: an access entry and a
@@ -134,7 +163,7 @@ func (p *Platform) nodes(ctx *pulumi.Context, name string, c *platform.Cluster, 
 		{name: "kube-proxy"},
 		// Without this value NetworkPolicies are accepted and ignored
 		// (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html).
-		{name: "vpc-cni", values: map[string]any{"enableNetworkPolicy": "true"}, account: "aws-node", role: cni},
+		{name: "vpc-cni", values: p.networkPlugin(), account: "aws-node", role: cni},
 	})
 	if err != nil {
 		return nil, err
@@ -152,6 +181,17 @@ func (p *Platform) nodes(ctx *pulumi.Context, name string, c *platform.Cluster, 
 		return nil, err
 	}
 	return append(append(before, group), after...), nil
+}
+
+// networkPlugin is its configuration. In a network of others pods stay in the
+// subnets of the nodes: the plugin would take every one that is tagged for it
+// (github.com/aws/amazon-vpc-cni-k8s: ENABLE_SUBNET_DISCOVERY).
+func (p *Platform) networkPlugin() map[string]any {
+	values := map[string]any{"enableNetworkPolicy": "true"}
+	if p.settings.Network.VPCID != "" {
+		values["env"] = map[string]any{"ENABLE_SUBNET_DISCOVERY": "false"}
+	}
+	return values
 }
 
 // addon is a managed add-on of EKS.
@@ -256,7 +296,7 @@ func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Clust
 				// The account's default key, AWS' own unless somebody changed it: the service role
 				// of auto scaling may use no other without a grant, and the disks hold images
 				// and logs only.
-				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(nodeDiskGiB),
+				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(n.DiskGiB),
 				DeleteOnTermination: pulumi.String("true"),
 			},
 		}},
@@ -288,10 +328,6 @@ func (p *Platform) nodeGroup(ctx *pulumi.Context, name string, c *platform.Clust
 	return group, nil
 }
 
-// nodeDiskGiB holds the images and /tmp of the pods; kubelet evicts pods when it
-// is full.
-const nodeDiskGiB = 80
-
 // podTrust lets EKS hand a role to pods of this account
 // (docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html).
 func (p *Platform) podTrust() pulumi.StringOutput {
@@ -319,6 +355,26 @@ func (p *Platform) kubeconfig(cluster *eks.Cluster) pulumi.StringOutput {
 // loadBalancer asks for a network load balancer: the classic one that is the
 // default ends a connection after 60 idle seconds, in the middle of an upload.
 func (p *Platform) loadBalancer() map[string]string {
-	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-	return map[string]string{prefix + "type": "nlb", prefix + "cross-zone-load-balancing-enabled": "true"}
+	annotations := map[string]string{loadBalancerPrefix + "type": "nlb", loadBalancerPrefix + "cross-zone-load-balancing-enabled": "true"}
+	if subnets := p.settings.Network.LoadBalancerSubnetIDs; len(subnets) > 0 {
+		annotations[loadBalancerPrefix+"subnets"] = strings.Join(subnets, ",")
+	}
+	return annotations
 }
+
+// loadBalancerVariant names what the controller does not change of a load balancer
+// that is there, whether it is internal and its subnets: another one is made then.
+func (p *Platform) loadBalancerVariant() string {
+	var parts []string
+	if p.settings.Exposure.InternalOnAWS() {
+		parts = append(parts, "internal")
+	}
+	if subnets := p.settings.Network.LoadBalancerSubnetIDs; len(subnets) > 0 {
+		parts = append(parts, fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(subnets, ","))))[:6])
+	}
+	return strings.Join(parts, "-")
+}
+
+// loadBalancerPrefix begins the annotations of a Service that the cloud's
+// controller reads (github.com/kubernetes/cloud-provider-aws/blob/master/docs/service_controller.md).
+const loadBalancerPrefix = "service.beta.kubernetes.io/aws-load-balancer-"

@@ -108,7 +108,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		return nil, fmt.Errorf("creating the database's subnet group: %w", err)
 	}
 	firewall, err := ec2.NewSecurityGroup(ctx, name+"-firewall", &ec2.SecurityGroupArgs{
-		Description: pulumi.String("PostgreSQL, from the cluster's nodes only"), VpcId: p.made.vpc.ID(),
+		Description: pulumi.String("PostgreSQL, from the cluster's nodes only"), VpcId: p.made.vpc,
 		Ingress: ec2.SecurityGroupIngressArray{&ec2.SecurityGroupIngressArgs{
 			Description: pulumi.String("nodes and pods"), Protocol: pulumi.String("tcp"),
 			FromPort: pulumi.Int(d.Port), ToPort: pulumi.Int(d.Port), SecurityGroups: pulumi.StringArray{p.made.nodeSecurityGroup},

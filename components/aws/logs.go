@@ -50,7 +50,7 @@ func (p *Platform) flowLogs(ctx *pulumi.Context, name string, n *platform.Networ
 		return fmt.Errorf("allowing flow logs: %w", err)
 	}
 	_, err = ec2.NewFlowLog(ctx, name+"-flow-log", &ec2.FlowLogArgs{
-		VpcId: p.made.vpc.ID(), TrafficType: pulumi.String("REJECT"), LogDestination: group.Arn, IamRoleArn: role.Arn,
+		VpcId: p.made.vpc, TrafficType: pulumi.String("REJECT"), LogDestination: group.Arn, IamRoleArn: role.Arn,
 		MaxAggregationInterval: pulumi.Int(600), Tags: p.tags("flow-log"),
 	}, p.child(n, pulumi.DependsOn([]pulumi.Resource{policy}))...)
 	if err != nil {

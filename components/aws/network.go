@@ -20,21 +20,32 @@ const zones = 3
 // (docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html).
 var podIdentity = netpol.Endpoint{CIDRs: []string{"169.254.170.23/32"}, Port: 80, Why: "credentials for the bucket, from the node's agent"}
 
-// apiServiceCIDRs are the addresses that the Service of the API server may have:
-// the first one of either range that EKS chooses from. The network plugin enforces
-// policies before the Service's address is translated
+// apiService is the address of the API server's Service: the first of all. The
+// network plugin enforces policies before the Service's address is translated
 // (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html).
-var apiServiceCIDRs = []string{"10.100.0.1/32", "172.20.0.1/32"}
+func (p *Platform) apiService() (string, error) {
+	services, err := netip.ParsePrefix(p.settings.Cluster.ServiceCIDR)
+	if err != nil {
+		return "", fmt.Errorf("reading cluster.serviceCIDR: %w", err)
+	}
+	return services.Addr().Next().String() + "/32", nil
+}
+
+// noControlPlane are zones in which EKS has no room for control planes
+// (docs.aws.amazon.com/eks/latest/userguide/network-reqs.html).
+var noControlPlane = []string{"use1-az3", "usw1-az2", "cac1-az3"}
 
 // made holds what later steps need of earlier ones.
 type made struct {
-	vpc               *ec2.Vpc
-	private, database pulumi.StringArray
-	network           []pulumi.Resource
-	nodeSecurityGroup pulumi.StringOutput
-	cluster           pulumi.StringOutput
-	identities        []pulumi.Resource
-	bucketKey         pulumi.StringOutput
+	vpc pulumi.StringInput
+	// private are the subnets of nodes and pods.
+	private, database             pulumi.StringArray
+	privateRanges, databaseRanges []netip.Prefix
+	network                       []pulumi.Resource
+	nodeSecurityGroup             pulumi.StringOutput
+	cluster                       pulumi.StringOutput
+	identities                    []pulumi.Resource
+	bucketKey                     pulumi.StringOutput
 	// volumeDriver is the name of the EBS driver's role.
 	volumeDriver pulumi.StringOutput
 	// alerts is the ARN of the topic.
@@ -69,50 +80,61 @@ func nth(p netip.Prefix, bits, n int) netip.Prefix {
 }
 
 // Network is a VPC over three zones: nodes and database have no public address,
-// traffic to S3 stays inside.
+// traffic to S3 stays inside. With network.vpcId it is the one that is there.
 func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkArgs, opts ...pulumi.ResourceOption) (*platform.Network, error) {
-	cidr, err := netip.ParsePrefix(p.settings.Network.CIDR)
-	if err != nil {
-		return nil, fmt.Errorf("reading network.cidr: %w", err)
-	}
-	cut := plan(cidr)
-	n := &platform.Network{APIServerPorts: []int{443}, APIServerCIDRs: append(texts(cut.private), apiServiceCIDRs...)}
+	n := &platform.Network{APIServerPorts: []int{443}}
 	if err := ctx.RegisterComponentResource(networkToken, name, n, opts...); err != nil {
 		return nil, err
 	}
-	provider := pulumi.Provider(p.provider)
-	available, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
-		// Local zones take neither EKS nor RDS, and in these zones EKS has no room for
-		// control planes (docs.aws.amazon.com/eks/latest/userguide/network-reqs.html).
-		// Impaired zones stay in the list: a subnet does not move because of an outage.
-		Filters:        []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
-		ExcludeZoneIds: []string{"use1-az3", "usw1-az2", "cac1-az3"},
-	}, provider)
-	if err != nil {
-		return nil, fmt.Errorf("listing the zones of %s: %w", p.settings.Region, err)
-	}
-	if len(available.Names) < zones {
-		return nil, fmt.Errorf("region is %q with %d zones; want one with at least %d", p.settings.Region, len(available.Names), zones)
-	}
 	// The bucket is reached through the gateway endpoint, at S3's own addresses.
-	prefixes, err := ec2.GetPrefixList(ctx, &ec2.GetPrefixListArgs{Name: pulumi.StringRef(p.endpointService("s3"))}, provider)
+	prefixes, err := ec2.GetPrefixList(ctx, &ec2.GetPrefixListArgs{Name: pulumi.StringRef(p.endpointService("s3"))}, pulumi.Provider(p.provider))
 	if err != nil {
 		return nil, fmt.Errorf("looking up the addresses of S3 in %s: %w", p.settings.Region, err)
 	}
-	n.Store = []netpol.Endpoint{{CIDRs: prefixes.CidrBlocks, Port: 443, Why: "the bucket"}, podIdentity}
-	if p.settings.Database.Mode == "managed" {
-		n.Database = []netpol.Endpoint{{CIDRs: texts(cut.database), Port: netpol.PostgreSQL.Number}}
-	}
+	n.Store = []netpol.Endpoint{{CIDRs: append(prefixes.CidrBlocks, p.settings.Artifacts.CIDRs...), Port: 443, Why: "the bucket"}, podIdentity}
 	if err := p.alerts(ctx, "alerts", opts...); err != nil {
 		return nil, err
 	}
+	if p.settings.Network.VPCID == "" {
+		if err := p.ownNetwork(ctx, name, n); err != nil {
+			return nil, err
+		}
+	}
+	service, err := p.apiService()
+	if err != nil {
+		return nil, err
+	}
+	n.APIServerCIDRs = append(texts(p.made.privateRanges), service)
+	if p.settings.Database.Mode == "managed" {
+		n.Database = []netpol.Endpoint{{CIDRs: texts(p.made.databaseRanges), Port: netpol.PostgreSQL.Number}}
+	}
+	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"vpcId": p.made.vpc})
+}
+
+// ownNetwork makes the VPC with everything in it.
+func (p *Platform) ownNetwork(ctx *pulumi.Context, name string, n *platform.Network) error {
+	cidr, err := netip.ParsePrefix(p.settings.Network.CIDR)
+	if err != nil {
+		return fmt.Errorf("reading network.cidr: %w", err)
+	}
+	available, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
+		// Local zones take neither EKS nor RDS. Impaired zones stay in the list: a
+		// subnet does not move because of an outage.
+		Filters:        []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
+		ExcludeZoneIds: noControlPlane,
+	}, pulumi.Provider(p.provider))
+	if err != nil {
+		return fmt.Errorf("listing the zones of %s: %w", p.settings.Region, err)
+	}
+	if len(available.Names) < zones {
+		return fmt.Errorf("region is %q with %d zones; want one with at least %d", p.settings.Region, len(available.Names), zones)
+	}
 	if err := p.vpc(ctx, name, n, cidr); err != nil {
-		return nil, err
+		return err
 	}
-	if err := p.subnets(ctx, name, n, cut, available.Names[:zones]); err != nil {
-		return nil, err
-	}
-	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"vpcId": p.made.vpc.ID()})
+	cut := plan(cidr)
+	p.made.privateRanges, p.made.databaseRanges = cut.private, cut.database
+	return p.subnets(ctx, name, n, cut, available.Names[:zones])
 }
 
 func (p *Platform) vpc(ctx *pulumi.Context, name string, n *platform.Network, cidr netip.Prefix) error {
@@ -123,11 +145,11 @@ func (p *Platform) vpc(ctx *pulumi.Context, name string, n *platform.Network, ci
 	if err != nil {
 		return fmt.Errorf("creating the VPC: %w", err)
 	}
-	p.made.vpc = vpc
+	p.made.vpc = vpc.ID()
 	// The group that everything without one of its own gets: nothing in, nothing
 	// out (CIS AWS Foundations 5.4).
 	if _, err := ec2.NewDefaultSecurityGroup(ctx, name+"-default-group", &ec2.DefaultSecurityGroupArgs{
-		VpcId: vpc.ID(), Tags: p.tags("default-closed"),
+		VpcId: p.made.vpc, Tags: p.tags("default-closed"),
 	}, p.child(n)...); err != nil {
 		return fmt.Errorf("closing the default security group: %w", err)
 	}
@@ -140,7 +162,7 @@ func (p *Platform) vpc(ctx *pulumi.Context, name string, n *platform.Network, ci
 // subnets makes the subnets with their ways out.
 func (p *Platform) subnets(ctx *pulumi.Context, name string, n *platform.Network, cut subnets, zoneNames []string) error {
 	internet, err := ec2.NewInternetGateway(ctx, name+"-internet", &ec2.InternetGatewayArgs{
-		VpcId: p.made.vpc.ID(), Tags: p.tags("internet"),
+		VpcId: p.made.vpc, Tags: p.tags("internet"),
 	}, p.child(n)...)
 	if err != nil {
 		return fmt.Errorf("creating the internet gateway: %w", err)
@@ -205,7 +227,7 @@ func (p *Platform) subnet(ctx *pulumi.Context, name string, n *platform.Network,
 	}
 	logical := fmt.Sprintf("%s-%s-%d-subnet", name, role, i)
 	s, err := ec2.NewSubnet(ctx, logical, &ec2.SubnetArgs{
-		VpcId: p.made.vpc.ID(), CidrBlock: pulumi.String(cidr.String()), AvailabilityZone: pulumi.String(zone),
+		VpcId: p.made.vpc, CidrBlock: pulumi.String(cidr.String()), AvailabilityZone: pulumi.String(zone),
 		MapPublicIpOnLaunch: pulumi.Bool(false), Tags: tags,
 	}, p.child(n, append(protect.Options(p.settings.Protect),
 		// A zone that AWS adds would move the names of the others by one.
@@ -245,7 +267,7 @@ func (p *Platform) nat(ctx *pulumi.Context, name string, n *platform.Network, pu
 // those from which nodes pull images and packages.
 func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.Network, tables pulumi.StringArray) error {
 	endpoint, err := ec2.NewVpcEndpoint(ctx, name+"-s3", &ec2.VpcEndpointArgs{
-		VpcId: p.made.vpc.ID(), ServiceName: pulumi.String(p.endpointService("s3")), VpcEndpointType: pulumi.String("Gateway"),
+		VpcId: p.made.vpc, ServiceName: pulumi.String(p.endpointService("s3")), VpcEndpointType: pulumi.String("Gateway"),
 		RouteTableIds: tables, Tags: p.tags("s3"),
 		Policy: document(
 			statement{
@@ -273,7 +295,7 @@ func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.N
 }
 
 func (p *Platform) routeTable(ctx *pulumi.Context, name string, n *platform.Network, role string) (*ec2.RouteTable, error) {
-	t, err := ec2.NewRouteTable(ctx, name+"-routes", &ec2.RouteTableArgs{VpcId: p.made.vpc.ID(), Tags: p.tags(role)}, p.child(n)...)
+	t, err := ec2.NewRouteTable(ctx, name+"-routes", &ec2.RouteTableArgs{VpcId: p.made.vpc, Tags: p.tags(role)}, p.child(n)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the %s route table: %w", role, err)
 	}

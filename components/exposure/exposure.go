@@ -20,6 +20,9 @@ import (
 
 const token = "mlflow:exposure:Exposure"
 
+// publicName is the name of the object that exposes the gateway.
+const publicName = "gateway-public"
+
 // Args are the inputs of the exposure.
 type Args struct {
 	pod.Scope
@@ -32,6 +35,9 @@ type Args struct {
 	SourceCIDRs []string
 	// Annotations of the object this creates.
 	Annotations map[string]string
+	// Variant is a part of a load balancer's name; empty for none. Another one makes
+	// another load balancer.
+	Variant string
 	// IngressClass of an Ingress, ParentGateway (namespace/name/listener) of an HTTPRoute.
 	IngressClass, ParentGateway string
 }
@@ -52,7 +58,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	own := component.Options(e, pulumi.DependsOn(args.After))
 	meta := &metav1.ObjectMetaArgs{
-		Name: pulumi.String("gateway-public"), Namespace: args.Namespace,
+		Name: pulumi.String(publicName), Namespace: args.Namespace,
 		Labels: pod.Labels(netpol.Gateway.Labels(), ""), Annotations: pulumi.ToStringMap(args.Annotations),
 	}
 	var err error
@@ -77,7 +83,11 @@ func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, met
 	if len(args.SourceCIDRs) > 0 {
 		policy = "Local"
 	}
-	service, err := corev1.NewService(ctx, name+"-loadbalancer", &corev1.ServiceArgs{
+	logical := name + "-loadbalancer"
+	if args.Variant != "" {
+		logical, meta.Name = logical+"-"+args.Variant, pulumi.String(publicName+"-"+args.Variant)
+	}
+	service, err := corev1.NewService(ctx, logical, &corev1.ServiceArgs{
 		Metadata: meta,
 		Spec: &corev1.ServiceSpecArgs{
 			Type:                     pulumi.String("LoadBalancer"),

@@ -71,6 +71,9 @@ type Cluster struct {
 	// LoadBalancerAnnotations ask the cloud for the load balancer that suits long
 	// uploads.
 	LoadBalancerAnnotations map[string]string
+	// LoadBalancerVariant names what cannot change of a load balancer: with another one
+	// there is another load balancer, and the old one goes when the new one is there.
+	LoadBalancerVariant string
 }
 
 // DatabaseArgs is what a database is built on.

@@ -7,11 +7,9 @@ import (
 
 // What components/aws makes of each; a test compares them with its graph.
 const (
-	awsZones       = 3
-	awsNodeDiskGiB = 80
-	awsKeys        = 5
-	awsSecrets     = 2
-	awsAlarms      = 1
+	awsKeys    = 5
+	awsSecrets = 2
+	awsAlarms  = 1
 	// A managed database has its administrator's login and alarms of its own.
 	awsDatabaseSecrets = 1
 	awsDatabaseAlarms  = 4
@@ -21,10 +19,12 @@ const (
 // AWS is what a stack on AWS is billed for.
 type AWS struct {
 	Region string
-	// Nodes of an EC2 type.
-	Nodes    int
-	NodeType string
-	// NATGateways, each with a public address.
+	// Nodes of an EC2 type, with a disk each.
+	Nodes       int
+	NodeType    string
+	NodeDiskGiB int
+	// NATGateways, each with a public address; 0 in a network of others, whose bill
+	// they are on.
 	NATGateways int
 	// Database is the RDS instance class; with Standby there is a second instance.
 	// It is empty for a database in the cluster, which has DatabaseVolumes.
@@ -32,9 +32,11 @@ type AWS struct {
 	Standby         bool
 	DatabaseVolumes int
 	DatabaseGiB     int
-	// LoadBalancer is there to reach the gateway.
-	LoadBalancer bool
-	Usage        Usage
+	// LoadBalancer is there to reach the gateway, with LoadBalancerAddresses on the
+	// internet.
+	LoadBalancer          bool
+	LoadBalancerAddresses int
+	Usage                 Usage
 	// HourlyUSD replaces or adds hourly prices of EC2 types and RDS classes.
 	HourlyUSD map[string]float64
 }
@@ -84,7 +86,7 @@ func (a AWS) Estimate() Estimate {
 	}
 	add("EKS control plane", 1, "cluster", HoursAMonth*price.controlPlane)
 	add("nodes", a.Nodes, a.NodeType, HoursAMonth*hourly(a.NodeType))
-	add("disks of the nodes", a.Nodes*awsNodeDiskGiB, "GiB gp3", price.disk)
+	add("disks of the nodes", a.Nodes*a.NodeDiskGiB, "GiB gp3", price.disk)
 	secrets, alarms := awsSecrets, awsAlarms
 	if a.Database != "" {
 		add("database", instances, a.Database, HoursAMonth*hourly(a.Database))
@@ -93,18 +95,26 @@ func (a AWS) Estimate() Estimate {
 	} else {
 		add("database volumes", a.DatabaseVolumes*a.DatabaseGiB, "GiB gp3", price.disk)
 	}
-	add("NAT gateways", a.NATGateways, "gateways", HoursAMonth*price.nat)
+	if a.NATGateways > 0 {
+		add("NAT gateways", a.NATGateways, "gateways", HoursAMonth*price.nat)
+	} else {
+		e.LeftOut = "NAT gateways of the existing network and what goes through them, " + e.LeftOut
+	}
 	if a.LoadBalancer {
 		add("load balancer", 1, "network load balancer", HoursAMonth*price.loadBalancer)
-		addresses += awsZones
+		addresses += a.LoadBalancerAddresses
 	}
-	add("public IPv4 addresses", addresses, "addresses", HoursAMonth*price.address)
+	if addresses > 0 {
+		add("public IPv4 addresses", addresses, "addresses", HoursAMonth*price.address)
+	}
 	add("KMS keys", awsKeys, "keys", price.key)
 	add("secrets", secrets, "secrets", price.secret)
 	add("alarms", alarms, "alarms", price.alarm)
 	u := a.Usage
 	add("usage: objects in the bucket", u.StoredGiB, "GiB", price.object)
-	add("usage: traffic through NAT", u.NATGiB, "GiB", price.natTraffic)
+	if a.NATGateways > 0 {
+		add("usage: traffic through NAT", u.NATGiB, "GiB", price.natTraffic)
+	}
 	add("usage: downloads over the internet", u.DownloadedGiB, "GiB", price.egress)
 	add("usage: logs", u.LoggedGiB, "GiB", price.log+awsLogMonths*price.logKept)
 	return e

@@ -12,15 +12,15 @@ import (
 // dev and production are the defaults of platform aws.
 func dev(region string) AWS {
 	return AWS{
-		Region: region, Nodes: 3, NodeType: "t3a.xlarge", NATGateways: 1, Database: "db.t4g.small", DatabaseGiB: 20,
+		Region: region, Nodes: 3, NodeType: "t3a.xlarge", NodeDiskGiB: 80, NATGateways: 1, Database: "db.t4g.small", DatabaseGiB: 20,
 		Usage: Usage{StoredGiB: 50, NATGiB: 20, DownloadedGiB: 10, LoggedGiB: 5},
 	}
 }
 
 func production(region string) AWS {
 	return AWS{
-		Region: region, Nodes: 3, NodeType: "m7i.xlarge", NATGateways: 3, Database: "db.m7g.large", Standby: true, DatabaseGiB: 200,
-		LoadBalancer: true, Usage: Usage{StoredGiB: 500, NATGiB: 100, DownloadedGiB: 100, LoggedGiB: 20},
+		Region: region, Nodes: 3, NodeType: "m7i.xlarge", NodeDiskGiB: 80, NATGateways: 3, Database: "db.m7g.large", Standby: true, DatabaseGiB: 200,
+		LoadBalancer: true, LoadBalancerAddresses: 3, Usage: Usage{StoredGiB: 500, NATGiB: 100, DownloadedGiB: 100, LoggedGiB: 20},
 	}
 }
 

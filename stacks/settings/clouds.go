@@ -29,7 +29,27 @@ var (
 	// nodes are for x86.
 	awsGraviton = regexp.MustCompile(`^[a-z]+[0-9]+[a-z]*g[a-z]*\.`)
 	awsInstance = regexp.MustCompile(`^[a-z][a-z0-9-]+\.[a-z0-9]+$`)
+	// Ids have 8 digits if they are from before 2018
+	// (docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html).
+	awsVPC    = regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	awsSubnet = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
 )
+
+// The annotations of load balancers on AWS that decide where they are
+// (github.com/kubernetes/cloud-provider-aws/blob/master/docs/service_controller.md).
+const (
+	// AWSInternalLoadBalancer asks for one with addresses of the network only, with
+	// any value but "false".
+	AWSInternalLoadBalancer = "service.beta.kubernetes.io/aws-load-balancer-internal"
+	awsBalancerSubnets      = "service.beta.kubernetes.io/aws-load-balancer-subnets"
+)
+
+// InternalOnAWS says whether the annotations ask for a load balancer that the
+// internet does not reach.
+func (e Exposure) InternalOnAWS() bool {
+	value := e.Annotations[AWSInternalLoadBalancer]
+	return value != "" && value != "false"
+}
 
 func (s *Settings) onCloud() bool {
 	return s.Platform == AWS || s.Platform == Azure || s.Platform == GCP
@@ -46,15 +66,20 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	for _, a := range c.Admins {
 		p.want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
 	}
-	p.want(len(c.APIAccessCIDRs) > 0 || c.PrivateAPI, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
-		"the networks of whoever runs pulumi and kubectl, or cluster.privateAPI true if that is in the cluster's own network")
-	p.want(len(c.APIAccessCIDRs) == 0 || !c.PrivateAPI, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "nothing with cluster.privateAPI true")
+	p.want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
+		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
 	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	checkCIDRs(p, "cluster.privateAccessCIDRs", c.PrivateAccessCIDRs)
+	checkIPv4(p, "cluster.privateAccessCIDRs", c.PrivateAccessCIDRs)
+	for _, cidr := range c.PrivateAccessCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		p.want(err != nil || prefix.Bits() > 0, "cluster.privateAccessCIDRs", cidr, "listed networks, not every one")
+	}
 	for _, cidr := range c.APIAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
 		// EKS refuses those when the network is made already.
-		p.want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones reach the API anyway, from the cluster's network")
+		p.want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones belong into cluster.privateAccessCIDRs")
 		p.want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
 	}
 	for _, name := range sortedKeys(c.Addons) {
@@ -66,15 +91,53 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	p.want(awsInstance.MatchString(n.Type) && !awsGraviton.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type of x86 such as m7i.xlarge")
 	p.want(n.Release == "" || awsRelease.MatchString(n.Release) && strings.HasPrefix(n.Release, c.Version+"."), "cluster.nodes.release", n.Release,
 		"nothing, or a release of the nodes' image for cluster.version %s, such as %s.1-20261101", c.Version, c.Version)
+	p.want(n.DiskGiB >= 40, "cluster.nodes.diskGiB", n.DiskGiB, "at least 40: the system, images, logs and what kubelet keeps free")
+	p.want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
 	p.want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
 	p.want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
-	network, err := netip.ParsePrefix(s.Network.CIDR)
-	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
-	p.want(private, "network.cidr", s.Network.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
-	p.want(s.Network.NATGateways == 1 || s.Network.NATGateways == 3, "network.natGateways", s.Network.NATGateways, "1, or 3 for one in every zone")
+	s.checkNetwork(p)
+	s.checkServiceCIDR(p)
+	_, own := s.Exposure.Annotations[awsBalancerSubnets]
+	p.want(!own, "exposure.annotations", awsBalancerSubnets, "the subnets in network.loadBalancerSubnetIds, with network.vpcId")
 	s.checkTagCase(p)
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+func (s *Settings) checkNetwork(p *Problems) {
+	n := s.Network
+	network, err := netip.ParsePrefix(n.CIDR)
+	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
+	p.want(private, "network.cidr", n.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
+	p.want(n.NATGateways == 1 || n.NATGateways == 3, "network.natGateways", n.NATGateways, "1, or 3 for one in every zone")
+	if n.VPCID == "" {
+		return
+	}
+	p.want(awsVPC.MatchString(n.VPCID), "network.vpcId", n.VPCID, "the id of a VPC such as vpc-0123456789abcdef0")
+	p.want(len(n.PrivateSubnetIDs) >= 3, "network.privateSubnetIds", n.PrivateSubnetIDs, "at least 3 with network.vpcId, in three zones")
+	p.want(len(n.DatabaseSubnetIDs) != 1, "network.databaseSubnetIds", n.DatabaseSubnetIDs, "none, or at least 2 in two zones")
+	p.want(s.Exposure.Mode != "loadBalancer" || len(n.LoadBalancerSubnetIDs) >= 3, "network.loadBalancerSubnetIds", n.LoadBalancerSubnetIDs,
+		"one in every zone of the nodes with network.vpcId and exposure.mode loadBalancer")
+	checkSubnets(p, "network.privateSubnetIds", n.PrivateSubnetIDs)
+	checkSubnets(p, "network.databaseSubnetIds", n.DatabaseSubnetIDs)
+	checkSubnets(p, "network.loadBalancerSubnetIds", n.LoadBalancerSubnetIDs)
+}
+
+// checkServiceCIDR refuses what EKS does
+// (docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html).
+func (s *Settings) checkServiceCIDR(p *Problems) {
+	services, err := netip.ParsePrefix(s.Cluster.ServiceCIDR)
+	private := err == nil && services.Addr().Is4() && services.Addr().IsPrivate() && services == services.Masked() && services.Bits() >= 12 && services.Bits() <= 24
+	p.want(private, "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a private range of 12 to 24 bits such as 172.20.0.0/16")
+	network, err := netip.ParsePrefix(s.Network.CIDR)
+	p.want(!private || err != nil || s.Network.VPCID != "" || !services.Overlaps(network), "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a range outside of network.cidr, %s", s.Network.CIDR)
+}
+
+func checkSubnets(p *Problems, key string, ids []string) {
+	for i, id := range ids {
+		p.want(awsSubnet.MatchString(id), key, id, "ids of subnets such as subnet-0123456789abcdef0")
+		p.want(!slices.Contains(ids[:i], id), key, id, "every subnet once")
 	}
 }
 

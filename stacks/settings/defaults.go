@@ -75,8 +75,9 @@ func Defaults(platform Platform, profile Profile) Settings {
 func (s *Settings) aws(profile Profile) {
 	s.Network = Network{CIDR: "10.20.0.0/16", NATGateways: 3, FlowLogs: true}
 	s.Cluster.Version = "1.36"
+	s.Cluster.ServiceCIDR = "172.20.0.0/16"
 	s.Cluster.APIServerPorts = []int{443}
-	s.Cluster.Nodes = Nodes{Type: "m7i.xlarge", Min: 3, Desired: 3, Max: 6}
+	s.Cluster.Nodes = Nodes{Type: "m7i.xlarge", DiskGiB: 80, Min: 3, Desired: 3, Max: 6}
 	s.Database.Mode, s.Database.InstanceType = "managed", "db.m7g.large"
 	s.Database.MaxStorageGiB, s.Database.HighAvailability = 1000, true
 	s.Artifacts.Store, s.Artifacts.Bucket, s.Artifacts.Region = "managed", "", ""

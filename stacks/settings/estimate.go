@@ -16,9 +16,17 @@ func (s *Settings) Estimate() *estimate.Estimate {
 	}
 	d := s.Database
 	a := estimate.AWS{
-		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NATGateways: s.Network.NATGateways,
+		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB, NATGateways: s.Network.NATGateways,
 		DatabaseGiB: d.StorageGiB, LoadBalancer: s.Exposure.Mode == "loadBalancer",
 		Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+	}
+	// One in every public subnet.
+	a.LoadBalancerAddresses = 3
+	if s.Network.VPCID != "" {
+		a.NATGateways, a.LoadBalancerAddresses = 0, len(s.Network.LoadBalancerSubnetIDs)
+	}
+	if s.Exposure.InternalOnAWS() {
+		a.LoadBalancerAddresses = 0
 	}
 	if d.Mode == "inCluster" {
 		a.DatabaseVolumes = d.Instances

@@ -33,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, privateAPI, version"}},
+		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, privateAccessCIDRs, serviceCIDR, version"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -329,7 +329,7 @@ var onAWS = []invalid{
 		`region is ""; want an AWS region such as eu-central-1`,
 		`account is ""; want the 12 digits of the AWS account`,
 		"cluster.admins is []; want at least the role that runs pulumi up: nobody else has access",
-		"cluster.apiAccessCIDRs is []; want the networks of whoever runs pulumi and kubectl, or cluster.privateAPI true if that is in the cluster's own network",
+		"cluster.apiAccessCIDRs is []; want the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's",
 		"tags.owner is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.owner' VALUE",
 		"tags.cost-centre is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.cost-centre' VALUE",
 		"budget.emails is []; want at least one address: budget and alarms are of use to nobody without"}},
@@ -337,11 +337,15 @@ var onAWS = []invalid{
 		`region is "cn-north-1"; want an AWS region such as eu-central-1`}},
 	{name: "API open to the internet", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["0.0.0.0/0"]}`}, want: []string{
 		`cluster.apiAccessCIDRs is "0.0.0.0/0"; want listed networks in profile production, not the whole internet`}},
-	{name: "API for nobody's addresses", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAPI": true, "apiAccessCIDRs": ["10.0.0.0/8", "2001:db8::/32"]}`,
-		"exposure": `{"host": "a.b", "sourceCIDRs": ["2001:db8::/32"]}`}, want: []string{
-		`cluster.apiAccessCIDRs is ["10.0.0.0/8","2001:db8::/32"]; want nothing with cluster.privateAPI true`,
+	{name: "API for nobody's addresses", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAccessCIDRs": ["0.0.0.0/0", "2001:db8::/32", "10.0.0.1/8"], "serviceCIDR": "10.0.0.0/8", "apiAccessCIDRs": ["10.0.0.0/8", "2001:db8::/32"]}`,
+		"exposure": `{"host": "a.b", "sourceCIDRs": ["2001:db8::/32"], "annotations": {"service.beta.kubernetes.io/aws-load-balancer-subnets": "subnet-1"}}`}, want: []string{
 		`cluster.apiAccessCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
-		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses: private ones reach the API anyway, from the cluster's network`,
+		`cluster.privateAccessCIDRs is "10.0.0.1/8"; want an address range such as 10.0.0.0/16`,
+		`cluster.privateAccessCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`,
+		`cluster.privateAccessCIDRs is "0.0.0.0/0"; want listed networks, not every one`,
+		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses: private ones belong into cluster.privateAccessCIDRs`,
+		`cluster.serviceCIDR is "10.0.0.0/8"; want a private range of 12 to 24 bits such as 172.20.0.0/16`,
+		`exposure.annotations is "service.beta.kubernetes.io/aws-load-balancer-subnets"; want the subnets in network.loadBalancerSubnetIds, with network.vpcId`,
 		`exposure.sourceCIDRs is "2001:db8::/32"; want IPv4 addresses: the cluster's network has no others`}},
 	{name: "tags that IAM takes for one", base: cloud, changes: config{"tags": `{"owner": "a", "Owner": "b", "cost-centre": "1", "Project": "p"}`}, want: []string{
 		`tags.Project is "p"; want another name: for IAM it is the tag project, which is there already`,
@@ -351,12 +355,14 @@ var onAWS = []invalid{
 	{name: "nodes of another architecture", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"type": "m7gd.xlarge"}}`,
 		"budget": `{"emails": ["a@example.com"], "enforceEstimate": false}`}, want: []string{
 		`cluster.nodes.type is "m7gd.xlarge"; want an EC2 instance type of x86 such as m7i.xlarge`}},
-	{name: "cluster of others", base: cloud, changes: config{"cluster": `{"mode": "existing", "context": "c", "admins": ["bob"], "apiAccessCIDRs": ["198.51.100.0/24"], "version": "1.33", "nodes": {"type": "large", "min": 1, "desired": 3, "max": 2}}`}, want: []string{
+	{name: "cluster of others", base: cloud, changes: config{"cluster": `{"mode": "existing", "context": "c", "admins": ["bob"], "apiAccessCIDRs": ["198.51.100.0/24"], "version": "1.33", "nodes": {"type": "large", "diskGiB": 30, "min": 1, "desired": 3, "max": 2}}`}, want: []string{
 		`cluster.mode is "existing"; want managed on platform aws`,
 		`cluster.version is "1.33"; want 1.35, 1.36, 1.37`,
 		`cluster.admins is "bob"; want the ARN of an IAM role or user`,
 		`cluster.nodes.type is "large"; want an EC2 instance type of x86 such as m7i.xlarge`,
-		`cluster.nodes is {"type":"large","release":"","min":1,"desired":3,"max":2}; want 1 <= min <= desired <= max`,
+		"cluster.nodes.diskGiB is 30; want at least 40: the system, images, logs and what kubelet keeps free",
+		"mlflow.tmpGiB is 20; want at most half of cluster.nodes.diskGiB, 30",
+		`cluster.nodes is {"type":"large","release":"","diskGiB":30,"min":1,"desired":3,"max":2}; want 1 <= min <= desired <= max`,
 		"cluster.nodes.min is 1; want at least 3 in profile production: one in every zone",
 		`cluster.context is "c"; want nothing on platform aws: the stack makes the cluster`}},
 	{name: "what only an existing cluster needs", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"],
@@ -391,6 +397,32 @@ var onAWS = []invalid{
 	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
 		"network.natGateways is 2; want 1, or 3 for one in every zone"}},
+	{name: "Services in the network", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "serviceCIDR": "10.20.128.0/20"}`}, want: []string{
+		`cluster.serviceCIDR is "10.20.128.0/20"; want a range outside of network.cidr, 10.20.0.0/16`}},
+	{name: "existing network", base: cloud, changes: config{
+		"network":  `{"vpcId": "vpc-1", "cidr": "10.30.0.0/16", "natGateways": 1, "flowLogs": false, "privateSubnetIds": ["subnet-0123abcd", "subnet-0123abcd"], "databaseSubnetIds": ["mine"]}`,
+		"exposure": `{"host": "a.b"}`, "budget": `{"monthlyUSD": 2000, "emails": ["a@example.com"], "usage": {"natGiB": 1}}`}, want: []string{
+		`network.vpcId is "vpc-1"; want the id of a VPC such as vpc-0123456789abcdef0`,
+		`network.privateSubnetIds is ["subnet-0123abcd","subnet-0123abcd"]; want at least 3 with network.vpcId, in three zones`,
+		`network.databaseSubnetIds is ["mine"]; want none, or at least 2 in two zones`,
+		"network.loadBalancerSubnetIds is []; want one in every zone of the nodes with network.vpcId and exposure.mode loadBalancer",
+		`network.privateSubnetIds is "subnet-0123abcd"; want every subnet once`,
+		`network.databaseSubnetIds is "mine"; want ids of subnets such as subnet-0123456789abcdef0`,
+		`network.cidr is "10.30.0.0/16"; want "10.20.0.0/16", the default, with network.vpcId: that network has its own`,
+		"network.natGateways is 1; want 3, the default, with network.vpcId: that network has its own",
+		"network.flowLogs is false; want true, the default, with network.vpcId: that network has its own",
+		"budget.usage.natGiB is 1; want 100, the default, with network.vpcId: that network has its own"}},
+	{name: "subnets of no network", base: cloud, changes: config{
+		"network": `{"privateSubnetIds": ["subnet-0123abcd"], "databaseSubnetIds": ["subnet-0123abcd"], "loadBalancerSubnetIds": ["subnet-0123abcd"]}`}, want: []string{
+		`network.privateSubnetIds is ["subnet-0123abcd"]; want nothing without network.vpcId: the stack makes the network`,
+		`network.databaseSubnetIds is ["subnet-0123abcd"]; want nothing without network.vpcId: the stack makes the network`,
+		`network.loadBalancerSubnetIds is ["subnet-0123abcd"]; want nothing without network.vpcId: the stack makes the network`}},
+	{name: "subnets for nothing", base: cloud, changes: config{
+		"network": `{"vpcId": "vpc-0123abcd", "privateSubnetIds": ["subnet-0123abca", "subnet-0123abcb", "subnet-0123abcc"],
+			"databaseSubnetIds": ["subnet-0123abca", "subnet-0123abcb", "subnet-0123abcc"], "loadBalancerSubnetIds": ["subnet-0123abca"]}`,
+		"database": `{"mode": "inCluster"}`, "exposure": `{"mode": "none"}`}, want: []string{
+		`network.databaseSubnetIds is ["subnet-0123abca","subnet-0123abcb","subnet-0123abcc"]; want nothing with database.mode inCluster`,
+		`network.loadBalancerSubnetIds is ["subnet-0123abca"]; want nothing unless exposure.mode is loadBalancer`}},
 	{name: "database", base: cloud, changes: config{"database": `{"mode": "external", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
 		`database.mode is "external"; want managed or inCluster on platform aws`,
 		`database.instanceType is "large"; want an RDS instance class such as db.m7g.large`,

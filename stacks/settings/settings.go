@@ -107,8 +107,22 @@ func (Secret) GoString() string { return "[secret]" }
 // MarshalText hides the value from encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Network is the network that the stack makes, on clouds.
+// Network is the network that the stack makes, or one that is there, on clouds.
 type Network struct {
+	// VPCID is an existing VPC (vpc-0123456789abcdef0). The stack changes nothing in
+	// it but what it adds; routes, endpoints and flow logs stay its owner's. Empty
+	// makes a VPC. It cannot change later.
+	VPCID string `json:"vpcId"`
+	// PrivateSubnetIDs are the subnets of nodes and pods in an existing VPC, in three
+	// zones. Every pod has an address there.
+	PrivateSubnetIDs []string `json:"privateSubnetIds"`
+	// DatabaseSubnetIDs are the subnets of a managed database in an existing VPC, in
+	// two zones or more; empty takes privateSubnetIds.
+	DatabaseSubnetIDs []string `json:"databaseSubnetIds"`
+	// LoadBalancerSubnetIDs are the subnets of the load balancer in an existing VPC,
+	// one in every zone of the nodes: public ones, unless exposure.annotations ask for
+	// an internal one.
+	LoadBalancerSubnetIDs []string `json:"loadBalancerSubnetIds"`
 	// CIDR is its address range, of 16 to 20 bits. It cannot change later.
 	CIDR string `json:"cidr"`
 	// NATGateways is 1, or 3 for a way out of every zone by itself.
@@ -144,10 +158,14 @@ type Cluster struct {
 	// APIAccessCIDRs may reach the API server of a managed cluster from outside
 	// its network: public addresses, among them those of whatever runs pulumi.
 	APIAccessCIDRs []string `json:"apiAccessCIDRs"`
-	// PrivateAPI closes the API server of a managed cluster to everything but its
-	// network. Whatever runs pulumi up and destroy must be in there, so it is for the
-	// day on which a VPN or a runner is.
-	PrivateAPI bool `json:"privateAPI"`
+	// PrivateAccessCIDRs may reach the API server of a managed cluster at its private
+	// address: parts of its network, and networks that are connected with it, as those
+	// of a VPN or of a runner. Without apiAccessCIDRs it has no public one.
+	PrivateAccessCIDRs []string `json:"privateAccessCIDRs"`
+	// ServiceCIDR is the range of the Services' addresses in a managed cluster, of 12
+	// to 24 bits: one that no network has which pods or clients are in. It cannot
+	// change later.
+	ServiceCIDR string `json:"serviceCIDR"`
 	// Admins administer a managed cluster: ARNs of IAM roles and users. Whoever runs
 	// pulumi up must be one of them.
 	Admins []string `json:"admins"`
@@ -165,6 +183,10 @@ type Nodes struct {
 	// Release pins the nodes' image, such as 1.36.1-20261101. Empty takes the one
 	// that the cloud recommends, with any update: the nodes are replaced one by one.
 	Release string `json:"release"`
+	// DiskGiB is the disk of each node, in GiB. It holds images, logs, /tmp of the
+	// servers (mlflow.tmpGiB) and a dump of the database while it is uploaded or
+	// restored; kubelet evicts pods when it is full.
+	DiskGiB int `json:"diskGiB"`
 	// Min, Desired and Max bound the number of nodes.
 	Min     int `json:"min"`
 	Desired int `json:"desired"`
@@ -235,7 +257,8 @@ type Artifacts struct {
 	// empty trusts the public authorities.
 	CACertificate string `json:"caCertificate"`
 	// CIDRs are the addresses of the endpoint; egress goes to these only. They
-	// are required with store s3.
+	// are required with store s3. In an existing network of a cloud they are those of
+	// an interface endpoint of its store, beside the store's own.
 	CIDRs []string `json:"cidrs"`
 	// Bucket is the name of the bucket; it is created if absent. It is for this
 	// stack alone: versioning, encryption and lifecycle rules are the whole bucket's.

@@ -140,7 +140,7 @@ func TestValidConfigurationsLoad(t *testing.T) {
 			"region": "ap-south-1", "budget": `{"enforceEstimate": false, "emails": ["platform@example.com"]}`,
 		}),
 		"a type with a price of one's own": cloud().with(config{
-			"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAPI": true, "nodes": {"type": "c7i.2xlarge"}}`,
+			"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "privateAccessCIDRs": ["10.0.0.0/8"], "nodes": {"type": "c7i.2xlarge"}}`,
 			"database": `{"instanceType": "db.x2g.large"}`,
 			"budget":   `{"monthlyUSD": 5000, "hourlyUSD": {"c7i.2xlarge": 0.4, "db.x2g.large": 1}, "emails": ["platform@example.com"]}`,
 		}),

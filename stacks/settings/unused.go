@@ -21,14 +21,14 @@ type unused struct {
 func (s *Settings) unused() []unused {
 	inCluster := s.Database.Mode == "inCluster"
 	kubernetes, cloud, onCloud := s.Platform == Kubernetes, s.onCloud(), "on platform "+string(s.Platform)
-	store, exposure := s.Artifacts.Store, s.Exposure
+	store, exposure, ownNetwork := s.Artifacts.Store, s.Exposure, s.Network.VPCID == ""
 	// In profile production the store is the mistake, not what it ignores.
 	ownStore := kubernetes && store == "inCluster" && s.Profile != Production
 	controlled := exposure.Mode == "ingress" || exposure.Mode == "gateway"
 	s3 := []string{"s3AccessKeyId", "s3SecretAccessKey", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"}
 	return []unused{
 		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
-			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAPI", "cluster.admins", "cluster.addons", "cluster.nodes",
+			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.addons", "cluster.nodes",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
 		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},
@@ -37,6 +37,14 @@ func (s *Settings) unused() []unused {
 		}, s3...)},
 		{ownStore, "with artifacts.store inCluster: it has one storage class", []string{"artifacts.transitionDays"}},
 		{kubernetes && store == "s3", "with artifacts.store s3", []string{"artifacts.storageGiB"}},
+		{cloud && ownNetwork, "without network.vpcId: the stack makes the network", []string{
+			"network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds",
+		}},
+		{cloud && !ownNetwork, "with network.vpcId: that network has its own", []string{
+			"network.cidr", "network.natGateways", "network.flowLogs", "budget.usage.natGiB",
+		}},
+		{cloud && !ownNetwork && inCluster, "with database.mode inCluster", []string{"network.databaseSubnetIds"}},
+		{cloud && !ownNetwork && exposure.Mode != "loadBalancer", "unless exposure.mode is loadBalancer", []string{"network.loadBalancerSubnetIds"}},
 		{cloud, onCloud + ": the stack makes the cluster", []string{
 			"cluster.kubeconfig", "cluster.context", "cluster.apiServerCIDRs", "cluster.apiServerPorts", "cluster.dnsCIDRs",
 		}},
@@ -45,8 +53,9 @@ func (s *Settings) unused() []unused {
 		}},
 		{cloud && inCluster, onCloud + ": the stack makes a class with a key of its own", []string{"database.storageClass"}},
 		{cloud, onCloud + ": the stack makes the bucket", append([]string{
-			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs", "artifacts.bucket", "artifacts.storageGiB",
+			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.bucket", "artifacts.storageGiB",
 		}, s3...)},
+		{cloud && ownNetwork, onCloud + ": the stack makes the bucket", []string{"artifacts.cidrs"}},
 		{s.Artifacts.TransitionDays == 0, "with artifacts.transitionDays 0", []string{"artifacts.transitionClass"}},
 		{s.Auth.Mode == "none", "with auth.mode none", []string{"authPasswordHashes"}},
 		{exposure.Mode != "ingress", "unless exposure.mode is ingress", []string{"exposure.ingressClass"}},

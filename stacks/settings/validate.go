@@ -142,6 +142,7 @@ func (s *Settings) checkArtifacts(p *Problems) {
 	a := s.Artifacts
 	if s.onCloud() {
 		p.want(a.Store == "managed", "artifacts.store", a.Store, "managed on platform %s", s.Platform)
+		checkCIDRs(p, "artifacts.cidrs", a.CIDRs)
 	} else {
 		s.checkStore(p)
 	}

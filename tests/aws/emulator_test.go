@@ -24,6 +24,7 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -259,7 +260,10 @@ func (e *emulator) answer(w http.ResponseWriter, r *http.Request, body []byte) b
 			}
 			return say(map[string]any{"associatedAccessPolicies": all})
 		}
-		if made, ok := e.eks[strings.Join(path, " ")]; ok && r.Method == http.MethodGet {
+		if made, ok := e.eks[strings.Join(path, " ")]; ok {
+			if r.Method == http.MethodDelete {
+				delete(e.eks, strings.Join(path, " "))
+			}
 			return say(map[string]any{part[1]: made})
 		}
 		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
@@ -391,6 +395,9 @@ func applied(t *testing.T, file string) (*live, *emulator) {
 	e := emulate(t)
 	port := plug(t, "AWS_ENDPOINT_URL="+e.URL, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=none")
 	l := newLive(t, file, "aws:"+port)
+	if file == existingNetwork {
+		l.set("network", e.network(t, l.config[settings.Project+":region"]))
+	}
 	l.before = func(ctx *pulumi.Context) error {
 		return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 			if group, ok := args.Props.(*eks.NodeGroupArgs); ok {
@@ -401,6 +408,75 @@ func applied(t *testing.T, file string) (*live, *emulator) {
 	}
 	l.up(t)
 	return l, e
+}
+
+// network makes the network of a stack whose VPC is there, and returns the setting:
+// the emulator chooses the ids.
+func (e *emulator) network(t *testing.T, region string) string {
+	t.Helper()
+	do := func(result, action string, args ...string) string {
+		t.Helper()
+		form := url.Values{"Action": {action}, "Version": {"2016-11-15"}}
+		for i := 0; i < len(args); i += 2 {
+			form.Set(args[i], args[i+1])
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL, strings.NewReader(form.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261101/"+region+"/ec2/aws4_request, SignedHeaders=host, Signature=0")
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", action, body)
+		m := regexp.MustCompile("<" + result + ">([a-z]+-[0-9a-f]+)<").FindSubmatch(body)
+		if result == "" {
+			return ""
+		}
+		require.NotNil(t, m, "%s: %s", action, body)
+		return string(m[1])
+	}
+	vpc := do("vpcId", "CreateVpc", "CidrBlock", "10.90.0.0/16")
+	do("", "ModifyVpcAttribute", "VpcId", vpc, "EnableDnsHostnames.Value", "true")
+	table := do("routeTableId", "CreateRouteTable", "VpcId", vpc)
+	do("vpcEndpointId", "CreateVpcEndpoint", "VpcId", vpc, "ServiceName", "com.amazonaws."+region+".s3", "RouteTableId.1", table)
+	// It stands for the group that EKS makes.
+	do("groupId", "CreateSecurityGroup", "GroupName", "nodes", "GroupDescription", "nodes", "VpcId", vpc)
+	subnets := func(part int, table string) (ids []string) {
+		for i, zone := range []string{"a", "b", "c"} {
+			id := do("subnetId", "CreateSubnet", "VpcId", vpc, "CidrBlock", fmt.Sprintf("10.90.%d.0/24", part+i), "AvailabilityZone", region+zone)
+			if ids = append(ids, id); table != "" {
+				do("associationId", "AssociateRouteTable", "RouteTableId", table, "SubnetId", id)
+			}
+		}
+		return ids
+	}
+	private := subnets(0, table)
+	// These have the VPC's routes.
+	isolated := subnets(3, "")
+	setting, err := json.Marshal(map[string]any{
+		"vpcId": vpc, "privateSubnetIds": private, "databaseSubnetIds": isolated, "loadBalancerSubnetIds": private,
+	})
+	require.NoError(t, err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.requests = nil
+	return string(setting)
+}
+
+// strangers are requests that change what is the network owner's.
+func strangers(requests []call) []string {
+	var bad []string
+	for _, r := range requests {
+		if slices.Contains([]string{
+			"CreateVpc", "ModifyVpcAttribute", "CreateSubnet", "ModifySubnetAttribute", "CreateRouteTable", "CreateRoute", "AssociateRouteTable",
+			"CreateInternetGateway", "CreateNatGateway", "AllocateAddress", "CreateVpcEndpoint", "CreateFlowLogs",
+		}, r.action) {
+			bad = append(bad, r.action)
+		}
+	}
+	return bad
 }
 
 // lost begins the names of what moto does not keep of a database.
@@ -448,9 +524,16 @@ func TestTheProviderAppliesIt(t *testing.T) {
 			t.Parallel()
 			l, e := applied(t, file)
 			assert.Empty(t, l.planned(t), "a second time")
-			if file == "Pulumi.prod.yaml" {
+			e.mu.Lock()
+			foreign := strangers(e.requests)
+			e.mu.Unlock()
+			assert.Equal(t, file == existingNetwork, len(foreign) == 0, foreign)
+			switch file {
+			case "Pulumi.prod.yaml":
 				compare(t, e)
 				change(t, l)
+			case "Pulumi.dev.yaml":
+				destroy(t, l, e)
 			}
 		})
 	}
@@ -477,6 +560,53 @@ func compare(t *testing.T, e *emulator) {
 	}
 }
 
+// leftOver are the kinds of which more was created than deleted.
+func leftOver(requests []call) []string {
+	counts := map[string]int{}
+	for _, r := range requests {
+		action, path, _ := strings.Cut(r.action, " ")
+		// A REST service's resource is a path; what is below a bucket has a query.
+		if kind := path[strings.LastIndex(strings.Trim(path, "/"), "/")+1:]; path != "" {
+			action += " " + r.service + " " + map[bool]string{true: "bucket", false: kind}[r.service == "s3" && !strings.ContainsAny(path, "?")]
+		}
+		counts[action]++
+	}
+	var bad []string
+	for created, deleted := range map[string]string{
+		"CreateVpc": "DeleteVpc", "CreateSubnet": "DeleteSubnet", "CreateRouteTable": "DeleteRouteTable", "CreateRoute": "DeleteRoute",
+		"CreateInternetGateway": "DeleteInternetGateway", "CreateNatGateway": "DeleteNatGateway", "AllocateAddress": "ReleaseAddress",
+		"CreateVpcEndpoint": "DeleteVpcEndpoints", "CreateSecurityGroup": "DeleteSecurityGroup", "CreateLaunchTemplate": "DeleteLaunchTemplate",
+		"CreateRole": "DeleteRole", "PutRolePolicy": "DeleteRolePolicy", "AttachRolePolicy": "DetachRolePolicy", "CreateKey": "ScheduleKeyDeletion",
+		"CreateAlias": "DeleteAlias", "CreateDBInstance": "DeleteDBInstance", "CreateDBSubnetGroup": "DeleteDBSubnetGroup",
+		"CreateDBParameterGroup": "DeleteDBParameterGroup", "CreateSecret": "DeleteSecret", "CreateLogGroup": "DeleteLogGroup",
+		"PutMetricAlarm": "DeleteAlarms", "CreateTopic": "DeleteTopic", "CreateBudget": "DeleteBudget", "PUT s3 bucket": "DELETE s3 bucket",
+	} {
+		if counts[created] == 0 || counts[created] != counts[deleted] {
+			bad = append(bad, fmt.Sprintf("%d %s, %d %s", counts[created], created, counts[deleted], deleted))
+		}
+	}
+	return bad
+}
+
+// destroy takes a stack without protection down, after which nothing is left.
+func destroy(t *testing.T, l *live, e *emulator) {
+	t.Helper()
+	_, err := l.Destroy(t.Context(), optdestroy.SuppressProgress())
+	require.NoError(t, err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	assert.Empty(t, missing(e.requests, []wish{
+		{"rds", "DeleteDBInstance", []string{"SkipFinalSnapshot=true", "DeleteAutomatedBackups=true"}},
+		{"secretsmanager", "DeleteSecret", []string{`"ForceDeleteWithoutRecovery":true`}},
+	}))
+	assert.Empty(t, leftOver(e.requests))
+	broken := slices.DeleteFunc(slices.Clone(e.requests), func(c call) bool { return c.action == "ScheduleKeyDeletion" })
+	assert.NotEmpty(t, leftOver(broken), "keys that nobody deletes")
+	left, err := l.Export(t.Context())
+	require.NoError(t, err)
+	assert.NotContains(t, string(left.Deployment), "aws:")
+}
+
 // change plans changes of settings, each alone: the provider says what an update
 // would replace, and nothing with data is.
 func change(t *testing.T, l *live) {
@@ -500,7 +630,11 @@ func change(t *testing.T, l *live) {
 		{"network", `{"flowLogs": false}`, []string{
 			"delete network-flow-log", "delete network-flow-logs", "delete network-flow-logs-role", "delete network-flow-policy",
 		}},
-		{"cluster", `{"apiAccessCIDRs": [], "privateAPI": true}`, []string{"update cluster-eks vpcConfig"}},
+		{"cluster", `{"apiAccessCIDRs": [], "privateAccessCIDRs": ["10.0.0.0/8"]}`, []string{"create cluster-access", "update cluster-eks vpcConfig"}},
+		{"cluster", `{"nodes": {"diskGiB": 120}}`, []string{"update cluster-nodes launchTemplate", "update cluster-template blockDeviceMappings latestVersion"}},
+		{"exposure", `{"annotations": {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}}`, []string{
+			"create exposure-loadbalancer-internal", "delete exposure-loadbalancer",
+		}},
 		{"cluster", `{"version": "1.37"}`, []string{"update cluster-eks version", "update cluster-nodes releaseVersion version"}},
 		{"cluster", `{"nodes": {"release": "1.36.2-20261115"}}`, []string{"update cluster-nodes releaseVersion"}},
 		// New nodes first, then the old ones go.

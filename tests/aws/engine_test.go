@@ -1,9 +1,11 @@
 package aws_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,6 +122,68 @@ func TestEngine(t *testing.T) {
 	_, err = l.Destroy(t.Context(), optdestroy.SuppressProgress())
 	require.NoError(t, err)
 	assert.Contains(t, l.fake.Take(), "delete database-instance")
+}
+
+// released are the states that releases left of production.
+var released = filepath.Join("testdata", "states")
+
+// kept are the types that an update of the program neither replaces nor deletes.
+var kept = slices.Concat(slices.Sorted(maps.Keys(stateful)), []string{
+	"aws:eks/cluster:Cluster", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "kubernetes:core/v1:Namespace",
+})
+
+// restored is a stack with the state of a release, and its configuration.
+func restored(t *testing.T, r provider.Recorded) *live {
+	t.Helper()
+	l := newLive(t, "Pulumi.prod.yaml", "aws")
+	l.config = r.Config
+	require.NoError(t, l.Import(t.Context(), r.Deployment))
+	return l
+}
+
+// TestTheStateOfAReleaseIsUpdated: nobody who updates the program loses anything.
+func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
+	if provider.Recording() {
+		l := newLive(t, "Pulumi.prod.yaml", "aws")
+		l.up(t)
+		provider.Record(t, l.Stack, provider.Recorded{Config: l.config}, released)
+		return
+	}
+	provider.EachRelease(t, released, func(t *testing.T, before provider.Recorded) {
+		l := restored(t, before)
+		l.up(t)
+		assert.Empty(t, l.lost(t, before))
+		_, err := l.Preview(t.Context(), optpreview.ExpectNoChanges())
+		require.NoError(t, err)
+
+		// The twins: a program that names the database differently, or makes it with
+		// another login, is refused.
+		renamed := before.Rename(t, "database-instance", "database-old")
+		changed := before.Edit(t, func(one *apitype.ResourceV3) {
+			if one.URN.Name() == "database-instance" {
+				one.Inputs["username"] = "somebody"
+			}
+		})
+		for _, twin := range []provider.Recorded{renamed, changed} {
+			_, err = restored(t, twin).Up(t.Context(), optup.SuppressProgress())
+			require.ErrorContains(t, err, "protect")
+			// And without protection its loss is seen.
+			twin = twin.Edit(t, func(one *apitype.ResourceV3) { one.Protect = false })
+			l = restored(t, twin)
+			l.up(t)
+			lost := l.lost(t, twin)
+			require.Len(t, lost, 1)
+			assert.Contains(t, lost[0], "aws:rds/instance:Instance database-")
+		}
+	})
+}
+
+// lost is what the stack has no more of a recorded state.
+func (l *live) lost(t *testing.T, before provider.Recorded) []string {
+	t.Helper()
+	after, err := l.Export(t.Context())
+	require.NoError(t, err)
+	return provider.Lost(t, before.Deployment, after, kept)
 }
 
 // TestTheRootProgramRunsIt previews the repository's own project with the real

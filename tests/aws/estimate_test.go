@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,7 +36,7 @@ func unbilled(g *graph.Graph, e estimate.Estimate) []string {
 		"KMS keys":          count("aws:kms/key:Key"),
 		"secrets":           count("aws:secretsmanager/secret:Secret"),
 		"alarms":            count("aws:cloudwatch/metricAlarm:MetricAlarm"),
-		// The load balancer has one in every public subnet.
+		// The load balancer has one in every public subnet, if it is public.
 		"public IPv4 addresses": count("aws:ec2/eip:Eip"),
 	}
 	units := map[string]string{}
@@ -65,7 +66,13 @@ func unbilled(g *graph.Graph, e estimate.Estimate) []string {
 	for _, n := range g.OfType("kubernetes:core/v1:Service") {
 		if text(n, "spec.type") == "LoadBalancer" {
 			made["load balancer"]++
-			made["public IPv4 addresses"] += count("aws:ec2/subnet:Subnet") / 3
+			switch in := text(n, `metadata.annotations["`+loadBalancer+`subnets"]`); {
+			case text(n, `metadata.annotations["`+settings.AWSInternalLoadBalancer+`"]`) == "true":
+			case in != "":
+				made["public IPv4 addresses"] += float64(1 + strings.Count(in, ","))
+			default:
+				made["public IPv4 addresses"] += count("aws:ec2/subnet:Subnet") / 3
+			}
 		}
 	}
 	var bad []string
@@ -109,6 +116,9 @@ func TestTheEstimateCountsWhatIsMade(t *testing.T) {
 		sabotage(broken)
 		assert.NotEmpty(t, unbilled(broken, bill(t, "Pulumi.prod.yaml")), name)
 	}
+	public := record(t, existingNetwork).Clone()
+	public.Set(balancerOf(public), `metadata.annotations["`+settings.AWSInternalLoadBalancer+`"]`, nil)
+	assert.NotEmpty(t, unbilled(public, bill(t, existingNetwork)), "public addresses")
 	for path, value := range map[string]any{"spec.instances": 5, "spec.storage.size": "200Gi"} {
 		broken := record(t, inCluster).Clone()
 		broken.Set("database-postgresql-cluster", path, value)

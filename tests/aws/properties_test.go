@@ -60,6 +60,9 @@ const cnpg = "kubernetes:postgresql.cnpg.io/v1:Cluster"
 // managed says whether the database is, or ought to be, RDS.
 func managed(g *graph.Graph) bool { return len(g.OfType(cnpg)) == 0 }
 
+// ownNetwork says whether the stack makes the network it is in.
+func ownNetwork(g *graph.Graph) bool { return len(g.OfType("aws:ec2/subnet:Subnet")) > 0 }
+
 func eachDatabase(g *graph.Graph, check func(graph.Node) string) []string {
 	return eachOf(g, "aws:rds/instance:Instance", managed(g), check)
 }
@@ -304,6 +307,9 @@ func open(g *graph.Graph) []string {
 		return ""
 	})
 	bad = append(bad, eachOf(g, "aws:ec2/securityGroup:SecurityGroup", managed(g), func(n graph.Node) string {
+		if n.Name == "cluster-access" {
+			return "" // See misplaced.
+		}
 		for i := range 8 {
 			if v := value(n, fmt.Sprintf("ingress[%d].cidrBlocks", i)); v.IsArray() && len(v.ArrayValue()) > 0 {
 				return "lets addresses in"
@@ -311,13 +317,13 @@ func open(g *graph.Graph) []string {
 		}
 		return ""
 	})...)
-	bad = append(bad, each(g, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", func(n graph.Node) string {
+	bad = append(bad, eachOf(g, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", ownNetwork(g), func(n graph.Node) string {
 		if !value(n, "ingress").IsNull() || !value(n, "egress").IsNull() {
 			return "is not closed"
 		}
 		return ""
 	})...)
-	bad = append(bad, each(g, "aws:ec2/subnet:Subnet", func(n graph.Node) string {
+	bad = append(bad, eachOf(g, "aws:ec2/subnet:Subnet", false, func(n graph.Node) string {
 		if value(n, "mapPublicIpOnLaunch").IsNull() || isTrue(n, "mapPublicIpOnLaunch") {
 			return "hands out public addresses"
 		}
@@ -326,7 +332,7 @@ func open(g *graph.Graph) []string {
 	bad = append(bad, each(g, "aws:eks/cluster:Cluster", api)...)
 	bad = append(bad, each(g, "aws:eks/nodeGroup:NodeGroup", func(n graph.Node) string {
 		for _, s := range value(n, "subnetIds").ArrayValue() {
-			if !strings.HasPrefix(s.StringValue(), "network-private-") {
+			if ownNetwork(g) && !strings.HasPrefix(s.StringValue(), "network-private-") {
 				return "has nodes in " + s.StringValue()
 			}
 		}

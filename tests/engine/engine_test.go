@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -133,6 +134,60 @@ func TestStateHoldsNoSecretInClear(t *testing.T) {
 	}
 }
 
+// released are the states that releases left of production.
+var released = filepath.Join("..", "testdata", "states")
+
+// stateful are the types whose loss is the loss of data.
+var stateful = []string{
+	"kubernetes:core/v1:Namespace", "kubernetes:postgresql.cnpg.io/v1:Cluster", "random:index/randomPassword:RandomPassword",
+	"random:index/randomBytes:RandomBytes", "tls:index/privateKey:PrivateKey",
+}
+
+// restored is a stack with a recorded state, and its configuration.
+func restored(t *testing.T, r provider.Recorded) *stack {
+	t.Helper()
+	s := newStack(t)
+	s.config, s.secretKeys = r.Config, r.SecretKeys
+	require.NoError(t, s.Import(t.Context(), r.Deployment))
+	return s
+}
+
+// TestTheStateOfAReleaseIsUpdated: nobody who updates the program loses anything.
+func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
+	t.Parallel()
+	if provider.Recording() {
+		s := newStack(t)
+		s.up(t)
+		provider.Record(t, s.Stack, provider.Recorded{Config: s.config, SecretKeys: s.secretKeys}, released)
+		return
+	}
+	provider.EachRelease(t, released, func(t *testing.T, before provider.Recorded) {
+		s := restored(t, before)
+		s.up(t)
+		assert.Empty(t, s.lost(t, before))
+		_, err := s.Preview(t.Context(), optpreview.ExpectNoChanges())
+		require.NoError(t, err)
+
+		// The twin: a program that names the database differently is refused.
+		renamed := before.Rename(t, "database-postgresql-cluster", "database-old")
+		_, err = restored(t, renamed).Up(t.Context(), optup.SuppressProgress())
+		require.ErrorContains(t, err, "protect")
+		// And without protection its loss is seen.
+		renamed = renamed.Edit(t, func(one *apitype.ResourceV3) { one.Protect = false })
+		s = restored(t, renamed)
+		s.up(t)
+		assert.Equal(t, []string{"kubernetes:postgresql.cnpg.io/v1:Cluster database-old"}, s.lost(t, renamed))
+	})
+}
+
+// lost is what the stack has no more of a recorded state.
+func (s *stack) lost(t *testing.T, before provider.Recorded) []string {
+	t.Helper()
+	after, err := s.Export(t.Context())
+	require.NoError(t, err)
+	return provider.Lost(t, before.Deployment, after, stateful)
+}
+
 func TestUpgradeStopsWritersThenMigratesThenStarts(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
@@ -196,12 +251,12 @@ func TestDestroyIsRefusedWhileProtected(t *testing.T) {
 	assert.Empty(t, s.fake.Take(), "a refused destroy deletes nothing")
 	// With --skip-preview the workload goes, and what is stateful stays.
 	assert.ErrorContains(t, s.destroyError(t.Context()), "protect")
-	stateful := []string{
+	data := []string{
 		"delete workspace-namespace", "delete database-postgresql-cluster", "delete database-postgresql-password",
 		"delete mlflow-webhook-key", "delete mlflow-crypto-key",
 	}
 	deleted := s.fake.Take()
-	for _, kept := range stateful {
+	for _, kept := range data {
 		assert.NotContains(t, deleted, kept)
 	}
 
@@ -210,7 +265,7 @@ func TestDestroyIsRefusedWhileProtected(t *testing.T) {
 	s.up(t)
 	require.NoError(t, s.destroyError(t.Context()))
 	deleted = s.fake.Take()
-	for _, gone := range append(stateful, "delete mlflow-server") {
+	for _, gone := range append(data, "delete mlflow-server") {
 		assert.Contains(t, deleted, gone)
 	}
 }

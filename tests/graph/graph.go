@@ -40,6 +40,8 @@ type Graph struct {
 	Nodes []Node
 	// Outputs are the stack's, by name.
 	Outputs map[string]Output
+	// Warnings are the program's, in their order.
+	Warnings []string
 }
 
 // Output is one output of the stack.

@@ -115,8 +115,13 @@ func (*monitor) SupportsFeature(_ context.Context, r *pulumirpc.SupportsFeatureR
 	return &pulumirpc.SupportsFeatureResponse{HasSupport: r.GetId() != "outputValues"}, nil
 }
 
-// Log drops what the program says.
-func (*monitor) Log(context.Context, *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+// Log keeps the warnings.
+func (m *monitor) Log(_ context.Context, r *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+	if r.GetSeverity() == pulumirpc.LogSeverity_WARNING {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.graph.Warnings = append(m.graph.Warnings, r.GetMessage())
+	}
 	return &emptypb.Empty{}, nil
 }
 

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"slices"
@@ -230,7 +231,7 @@ func (f *Fake) Create(_ context.Context, r *rpc.CreateRequest) (*rpc.CreateRespo
 	if err := f.complete(r.GetUrn(), out); err != nil {
 		return nil, err
 	}
-	return &rpc.CreateResponse{Id: "id-" + name(r.GetUrn()), Properties: out}, nil
+	return &rpc.CreateResponse{Id: "id-" + name(r.GetUrn()) + "-" + rand.Text(), Properties: out}, nil
 }
 
 // Update implements the provider.
