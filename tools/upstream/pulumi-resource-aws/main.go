@@ -73,8 +73,14 @@ var functions = map[string]string{
 	"aws_availability_zones": "index/getAvailabilityZones",
 	"aws_caller_identity":    "index/getCallerIdentity",
 	"aws_eks_addon_version":  "eks/getAddonVersion",
+	"aws_eks_cluster":        "eks/getCluster",
 	"aws_prefix_list":        "ec2/getPrefixList",
+	"aws_route_table":        "ec2/getRouteTable",
 	"aws_ssm_parameter":      "ssm/getParameter",
+	"aws_subnet":             "ec2/getSubnet",
+	"aws_vpc":                "ec2/getVpc",
+	"aws_vpc_dhcp_options":   "ec2/getVpcDhcpOptions",
+	"aws_vpc_endpoint":       "ec2/getVpcEndpoint",
 }
 
 // renamed are properties that the published provider gives other names.
@@ -84,6 +90,9 @@ var renamed = map[string]map[string]string{
 	"aws_security_group":          {"ingress": "ingress", "egress": "egress"},
 	"aws_sns_topic_subscription":  {"topic_arn": "topic"},
 }
+
+// single are lists of functions that the published provider gives as one object.
+var single = map[string][]string{"aws_eks_cluster": {"vpc_config"}}
 
 func main() {
 	ctx := context.Background()
@@ -109,7 +118,11 @@ func main() {
 	}
 	for name, published := range functions {
 		_, function, _ := strings.Cut(published, "/")
-		info.DataSources[name] = &tfbridge.DataSourceInfo{Tok: tokens.ModuleMember("aws:" + published + ":" + function)}
+		d := &tfbridge.DataSourceInfo{Tok: tokens.ModuleMember("aws:" + published + ":" + function), Fields: map[string]*tfbridge.SchemaInfo{}}
+		for _, property := range single[name] {
+			d.Fields[property] = &tfbridge.SchemaInfo{MaxItemsOne: tfbridge.True()}
+		}
+		info.DataSources[name] = d
 	}
 	// The published provider computes which half has a resource when it is
 	// generated, and carries the result as data.
