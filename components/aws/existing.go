@@ -48,20 +48,16 @@ func (p *Platform) lookUpNetwork(ctx *pulumi.Context) error {
 	if e.vpc, err = ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &s.VPCID}, e.with); err != nil {
 		return fmt.Errorf("network.vpcId is %q; want a VPC of %s that AWS shows: %w", s.VPCID, p.settings.Region, err)
 	}
-	e.whole()
-	private, database, balanced := e.subnets(privateKey, s.PrivateSubnetIDs), e.subnets(databaseKey, s.DatabaseSubnetIDs), e.subnets(balancerKey, s.LoadBalancerSubnetIDs)
-	e.private(private)
-	e.storeEndpoints(private)
-	if len(s.DatabaseSubnetIDs) == 0 {
-		database = private
-	} else {
-		// RDS asks for two (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
-		e.want(len(zonesOf(database)) >= 2, databaseKey, strings.Join(s.DatabaseSubnetIDs, ", "), "subnets in at least 2 zones")
-		for _, subnet := range database {
-			e.want(!subnet.public(), databaseKey, subnet.Id, "a subnet without a way to the internet gateway")
-		}
+	e.checkVPC()
+	private := e.subnets(privateKey, s.PrivateSubnetIDs)
+	e.checkPrivate(private)
+	e.checkStoreEndpoints(private)
+	database := private
+	if len(s.DatabaseSubnetIDs) > 0 {
+		database = e.subnets(databaseKey, s.DatabaseSubnetIDs)
+		e.checkDatabase(database)
 	}
-	e.balanced(balanced, private)
+	e.checkBalancer(e.subnets(balancerKey, s.LoadBalancerSubnetIDs), private)
 	if len(e.problems) > 0 {
 		return e.problems
 	}
@@ -90,8 +86,8 @@ func (e *existing) warn(format string, args ...any) {
 // RAM: its route tables and endpoints do not always show here.
 func (e *existing) shared() bool { return e.vpc.OwnerId != e.settings.Account }
 
-// whole is about the VPC.
-func (e *existing) whole() {
+// checkVPC is about the network as a whole.
+func (e *existing) checkVPC() {
 	// Nodes find the API server's private address by name, from the resolver of AWS
 	// (docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html).
 	e.want(e.vpc.EnableDnsSupport && e.vpc.EnableDnsHostnames, "network.vpcId", e.vpc.Id, "a VPC with DNS resolution and DNS hostnames on")
@@ -146,9 +142,10 @@ func (e *existing) routes(key, id string) *ec2.LookupRouteTableResult {
 	return routes
 }
 
-// private subnets are those from which nothing but a gateway leads out: nodes have
-// no public address, and with the internet gateway for a route would reach nothing.
-func (e *existing) private(all []existingSubnet) {
+// checkPrivate is about subnets from which nothing but a gateway leads out: nodes
+// have no public address, and with the internet gateway for a route would reach
+// nothing.
+func (e *existing) checkPrivate(all []existingSubnet) {
 	e.want(len(zonesOf(all)) >= zones, privateKey, strings.Join(e.settings.Network.PrivateSubnetIDs, ", "), fmt.Sprintf("subnets in %d zones", zones))
 	for _, s := range all {
 		e.want(!slices.Contains(noControlPlane, s.AvailabilityZoneId), privateKey, s.Id, "a subnet in another zone: EKS has no room for control planes in "+s.AvailabilityZone)
@@ -164,9 +161,18 @@ func (e *existing) private(all []existingSubnet) {
 	}
 }
 
-// storeEndpoints is about the way to S3: one with addresses that the policies do
-// not know is closed, one through a gateway for everything is billed.
-func (e *existing) storeEndpoints(all []existingSubnet) {
+// checkDatabase is about subnets of their own for the database.
+func (e *existing) checkDatabase(all []existingSubnet) {
+	// RDS asks for two zones (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
+	e.want(len(zonesOf(all)) >= 2, databaseKey, strings.Join(e.settings.Network.DatabaseSubnetIDs, ", "), "subnets in at least 2 zones")
+	for _, s := range all {
+		e.want(!s.public(), databaseKey, s.Id, "a subnet without a way to the internet gateway")
+	}
+}
+
+// checkStoreEndpoints is about the way to S3: one with addresses that the policies
+// do not know is closed, one through a gateway for everything is billed.
+func (e *existing) checkStoreEndpoints(all []existingSubnet) {
 	find := func(kind string) (*ec2.LookupVpcEndpointResult, error) {
 		return ec2.LookupVpcEndpoint(e.ctx, &ec2.LookupVpcEndpointArgs{
 			VpcId: &e.vpc.Id, ServiceName: pulumi.StringRef(e.endpointService("s3")),
@@ -175,7 +181,9 @@ func (e *existing) storeEndpoints(all []existingSubnet) {
 	}
 	if inner, err := find("Interface"); err == nil && inner.PrivateDnsEnabled && len(e.settings.Artifacts.CIDRs) == 0 {
 		forOthers := slices.ContainsFunc(inner.DnsOptions, func(o ec2.GetVpcEndpointDnsOption) bool { return o.PrivateDnsOnlyForInboundResolverEndpoint })
-		e.want(forOthers, "artifacts.cidrs", "", "the addresses of "+inner.Id+", the interface endpoint that S3's names lead to in "+e.vpc.Id)
+		if !forOthers {
+			e.problems = append(e.problems, fmt.Sprintf("artifacts.cidrs is []; want the addresses of %s, the interface endpoint that S3's names lead to in %s", inner.Id, e.vpc.Id))
+		}
 	}
 	endpoint, err := find("Gateway")
 	switch {
@@ -192,10 +200,10 @@ func (e *existing) storeEndpoints(all []existingSubnet) {
 	}
 }
 
-// balanced are the subnets of the load balancer. Nodes in a zone where it has none
-// get nothing from it
+// checkBalancer is about the subnets of the load balancer. Nodes in a zone where it
+// has none get nothing from it
 // (docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html).
-func (e *existing) balanced(all, private []existingSubnet) {
+func (e *existing) checkBalancer(all, private []existingSubnet) {
 	seen := map[string]bool{}
 	for _, s := range all {
 		e.want(!seen[s.AvailabilityZone], balancerKey, s.Id, "one subnet in a zone, and "+s.AvailabilityZone+" has another")
