@@ -376,3 +376,13 @@ func object(t *testing.T, v map[string]any) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+// TestInternalLoadBalancerOnAWS is the rule of the cloud's controller: any value but
+// "false" (github.com/kubernetes/cloud-provider-aws: EnsureLoadBalancer's internalELB).
+func TestInternalLoadBalancerOnAWS(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "false": false, "true": true, "True": true, "0.0.0.0/0": true} {
+		e := settings.Exposure{Annotations: map[string]string{settings.AWSInternalLoadBalancer: value}}
+		assert.Equal(t, want, e.InternalOnAWS(), value)
+	}
+	assert.False(t, settings.Exposure{}.InternalOnAWS())
+}

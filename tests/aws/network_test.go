@@ -356,6 +356,22 @@ func TestAnUnfitNetworkIsRefused(t *testing.T) {
 	}
 }
 
+// TestAnInterfaceEndpointIsReached: with its addresses in the settings, the pods that
+// use the bucket reach it, and no others do.
+func TestAnInterfaceEndpointIsReached(t *testing.T) {
+	r := run(t, existingNetwork)
+	r.Config[settings.Project+":artifacts"] = `{"cidrs": ["10.90.9.0/28"]}`
+	g, err := graph.Record(r, newProgram())
+	require.NoError(t, err)
+	reached := map[string]bool{}
+	for _, n := range g.OfType("kubernetes:networking.k8s.io/v1:NetworkPolicy") {
+		reached[n.Name] = strings.Contains(fmt.Sprint(value(n, "spec.egress")), "10.90.9.0/28")
+	}
+	assert.True(t, reached["workspace-netpol-mlflow"])
+	assert.True(t, reached["workspace-netpol-database-backup"])
+	assert.False(t, reached["workspace-netpol-gateway"])
+}
+
 // TestSubnets is about the arithmetic: every range that the settings accept is cut
 // into parts that do not touch each other.
 func TestSubnets(t *testing.T) {
