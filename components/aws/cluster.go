@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
@@ -369,7 +370,8 @@ func (p *Platform) loadBalancerVariant() string {
 	if p.settings.Exposure.InternalOnAWS() {
 		parts = append(parts, "internal")
 	}
-	if subnets := p.settings.Network.LoadBalancerSubnetIDs; len(subnets) > 0 {
+	// In another order they are the same subnets.
+	if subnets := slices.Sorted(slices.Values(p.settings.Network.LoadBalancerSubnetIDs)); len(subnets) > 0 {
 		parts = append(parts, fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(subnets, ","))))[:6])
 	}
 	return strings.Join(parts, "-")

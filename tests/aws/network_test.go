@@ -356,6 +356,20 @@ func TestAnUnfitNetworkIsRefused(t *testing.T) {
 	}
 }
 
+// TestTheLoadBalancerStays when its subnets are listed in another order; with other
+// ones there is another.
+func TestTheLoadBalancerStays(t *testing.T) {
+	made := func(subnets ...string) string {
+		r := run(t, existingNetwork)
+		r.Config[settings.Project+":network"] = networkOf(subnetIDs("1a", "1b", "1c"), "[]", subnetIDs(subnets...))
+		g, err := graph.Record(r, newProgram())
+		require.NoError(t, err)
+		return balancerOf(g)
+	}
+	assert.Equal(t, made("1a", "1b", "1c"), made("1c", "1a", "1b"))
+	assert.NotEqual(t, made("1a", "1b", "1c"), made("1a", "1b", "3c"))
+}
+
 // TestAnInterfaceEndpointIsReached: with its addresses in the settings, the pods that
 // use the bucket reach it, and no others do.
 func TestAnInterfaceEndpointIsReached(t *testing.T) {
