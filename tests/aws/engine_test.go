@@ -132,15 +132,6 @@ var kept = slices.Concat(slices.Sorted(maps.Keys(stateful)), []string{
 	"aws:eks/cluster:Cluster", "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "kubernetes:core/v1:Namespace",
 })
 
-// restored is a stack with the state of a release, and its configuration.
-func restored(t *testing.T, r provider.Recorded) *live {
-	t.Helper()
-	l := newLive(t, "Pulumi.prod.yaml", "aws")
-	l.config = r.Config
-	require.NoError(t, l.Import(t.Context(), r.Deployment))
-	return l
-}
-
 // TestTheStateOfAReleaseIsUpdated: nobody who updates the program loses anything.
 func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
 	if provider.Recording() {
@@ -149,41 +140,27 @@ func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
 		provider.Record(t, l.Stack, provider.Recorded{Config: l.config}, released)
 		return
 	}
-	provider.EachRelease(t, released, func(t *testing.T, before provider.Recorded) {
-		l := restored(t, before)
-		l.up(t)
-		assert.Empty(t, l.lost(t, before))
-		_, err := l.Preview(t.Context(), optpreview.ExpectNoChanges())
-		require.NoError(t, err)
-
-		// The twins: a program that names the database differently, or makes it with
-		// another login, is refused.
-		renamed := before.Rename(t, "database-instance", "database-old")
-		changed := before.Edit(t, func(one *apitype.ResourceV3) {
-			if one.URN.Name() == "database-instance" {
-				one.Inputs["username"] = "somebody"
-			}
-		})
-		for _, twin := range []provider.Recorded{renamed, changed} {
-			_, err = restored(t, twin).Up(t.Context(), optup.SuppressProgress())
-			require.ErrorContains(t, err, "protect")
-			// And without protection its loss is seen.
-			twin = twin.Edit(t, func(one *apitype.ResourceV3) { one.Protect = false })
-			l = restored(t, twin)
-			l.up(t)
-			lost := l.lost(t, twin)
-			require.Len(t, lost, 1)
-			assert.Contains(t, lost[0], "aws:rds/instance:Instance database-")
-		}
-	})
-}
-
-// lost is what the stack has no more of a recorded state.
-func (l *live) lost(t *testing.T, before provider.Recorded) []string {
-	t.Helper()
-	after, err := l.Export(t.Context())
-	require.NoError(t, err)
-	return provider.Lost(t, before.Deployment, after, kept)
+	provider.Releases{
+		Dir: released, Types: kept,
+		Stack: func(t *testing.T, r provider.Recorded) auto.Stack {
+			l := newLive(t, "Pulumi.prod.yaml", "aws")
+			l.config = r.Config
+			return l.Stack
+		},
+		Twins: map[string]func(*testing.T, provider.Recorded) provider.Recorded{
+			"aws:rds/instance:Instance database-old": func(t *testing.T, r provider.Recorded) provider.Recorded {
+				return r.Rename(t, "database-instance", "database-old")
+			},
+			// Its login cannot change.
+			"aws:rds/instance:Instance database-instance": func(t *testing.T, r provider.Recorded) provider.Recorded {
+				return r.Edit(t, func(one *apitype.ResourceV3) {
+					if one.URN.Name() == "database-instance" {
+						one.Inputs["username"] = "somebody"
+					}
+				})
+			},
+		},
+	}.Test(t)
 }
 
 // TestTheRootProgramRunsIt previews the repository's own project with the real

@@ -19,7 +19,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -143,15 +142,6 @@ var stateful = []string{
 	"random:index/randomBytes:RandomBytes", "tls:index/privateKey:PrivateKey",
 }
 
-// restored is a stack with a recorded state, and its configuration.
-func restored(t *testing.T, r provider.Recorded) *stack {
-	t.Helper()
-	s := newStack(t)
-	s.config, s.secretKeys = r.Config, r.SecretKeys
-	require.NoError(t, s.Import(t.Context(), r.Deployment))
-	return s
-}
-
 // TestTheStateOfAReleaseIsUpdated: nobody who updates the program loses anything.
 func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
 	t.Parallel()
@@ -161,31 +151,19 @@ func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
 		provider.Record(t, s.Stack, provider.Recorded{Config: s.config, SecretKeys: s.secretKeys}, released)
 		return
 	}
-	provider.EachRelease(t, released, func(t *testing.T, before provider.Recorded) {
-		s := restored(t, before)
-		s.up(t)
-		assert.Empty(t, s.lost(t, before))
-		_, err := s.Preview(t.Context(), optpreview.ExpectNoChanges())
-		require.NoError(t, err)
-
-		// The twin: a program that names the database differently is refused.
-		renamed := before.Rename(t, "database-postgresql-cluster", "database-old")
-		_, err = restored(t, renamed).Up(t.Context(), optup.SuppressProgress())
-		require.ErrorContains(t, err, "protect")
-		// And without protection its loss is seen.
-		renamed = renamed.Edit(t, func(one *apitype.ResourceV3) { one.Protect = false })
-		s = restored(t, renamed)
-		s.up(t)
-		assert.Equal(t, []string{"kubernetes:postgresql.cnpg.io/v1:Cluster database-old"}, s.lost(t, renamed))
-	})
-}
-
-// lost is what the stack has no more of a recorded state.
-func (s *stack) lost(t *testing.T, before provider.Recorded) []string {
-	t.Helper()
-	after, err := s.Export(t.Context())
-	require.NoError(t, err)
-	return provider.Lost(t, before.Deployment, after, stateful)
+	provider.Releases{
+		Dir: released, Types: stateful,
+		Stack: func(t *testing.T, r provider.Recorded) auto.Stack {
+			s := newStack(t)
+			s.config, s.secretKeys = r.Config, r.SecretKeys
+			return s.Stack
+		},
+		Twins: map[string]func(*testing.T, provider.Recorded) provider.Recorded{
+			"kubernetes:postgresql.cnpg.io/v1:Cluster database-old": func(t *testing.T, r provider.Recorded) provider.Recorded {
+				return r.Rename(t, "database-postgresql-cluster", "database-old")
+			},
+		},
+	}.Test(t)
 }
 
 func TestUpgradeStopsWritersThenMigratesThenStarts(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
@@ -46,10 +48,56 @@ func Record(t *testing.T, stack auto.Stack, r Recorded, dir string) {
 	require.NoError(t, file.Close())
 }
 
-// EachRelease runs a test with the state that every release left in a directory.
-func EachRelease(t *testing.T, dir string, test func(*testing.T, Recorded)) {
+// Releases are the states that releases left of a stack.
+type Releases struct {
+	// Dir has a file for each release.
+	Dir string
+	// Types are those whose loss is the loss of data.
+	Types []string
+	// Stack makes a stack of the present program with a configuration.
+	Stack func(*testing.T, Recorded) auto.Stack
+	// Twins change a state so that the program would replace or delete one resource:
+	// their keys are its type and name.
+	Twins map[string]func(*testing.T, Recorded) Recorded
+}
+
+// Test updates every release's state: nothing is lost, and a second update has
+// nothing to do. Of the twins each is refused, and its loss seen without protection.
+func (r Releases) Test(t *testing.T) {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json.gz"))
+	r.each(t, func(t *testing.T, before Recorded) {
+		lost, err := r.update(t, before)
+		require.NoError(t, err)
+		require.Empty(t, lost)
+		for name, twin := range r.Twins {
+			broken := twin(t, before)
+			_, err = r.update(t, broken)
+			require.ErrorContains(t, err, "protect", name)
+			lost, err = r.update(t, broken.Edit(t, func(one *apitype.ResourceV3) { one.Protect = false }))
+			require.NoError(t, err, name)
+			require.Equal(t, []string{name}, lost)
+		}
+	})
+}
+
+// update gives a state to a new stack and updates that; lost is what it has no more.
+func (r Releases) update(t *testing.T, before Recorded) (lost []string, err error) {
+	t.Helper()
+	stack := r.Stack(t, before)
+	require.NoError(t, stack.Import(t.Context(), before.Deployment))
+	if _, err := stack.Up(t.Context(), optup.SuppressProgress()); err != nil {
+		return nil, err
+	}
+	_, err = stack.Preview(t.Context(), optpreview.ExpectNoChanges())
+	require.NoError(t, err)
+	after, err := stack.Export(t.Context())
+	require.NoError(t, err)
+	return missing(t, before.Deployment, after, r.Types), nil
+}
+
+func (r Releases) each(t *testing.T, test func(*testing.T, Recorded)) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(r.Dir, "*.json.gz"))
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	for _, path := range paths {
@@ -59,16 +107,16 @@ func EachRelease(t *testing.T, dir string, test func(*testing.T, Recorded)) {
 			defer file.Close()
 			packed, err := gzip.NewReader(file)
 			require.NoError(t, err)
-			var r Recorded
-			require.NoError(t, json.NewDecoder(packed).Decode(&r))
-			test(t, r)
+			var state Recorded
+			require.NoError(t, json.NewDecoder(packed).Decode(&state))
+			test(t, state)
 		})
 	}
 }
 
-// Lost are the resources of some types in one state that another one does not
+// missing are the resources of some types in one state that another one does not
 // have any more, by their id: a name may change.
-func Lost(t *testing.T, before, after apitype.UntypedDeployment, types []string) []string {
+func missing(t *testing.T, before, after apitype.UntypedDeployment, types []string) []string {
 	t.Helper()
 	kept := map[string]bool{}
 	for _, r := range resources(t, after) {
