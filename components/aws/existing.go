@@ -72,12 +72,6 @@ func (p *Platform) lookUpNetwork(ctx *pulumi.Context) error {
 	return nil
 }
 
-func (e *existing) want(ok bool, key, value, rule string) {
-	if !ok {
-		e.problems = append(e.problems, fmt.Sprintf("%s is %q; want %s", key, value, rule))
-	}
-}
-
 func (e *existing) warn(format string, args ...any) {
 	e.warnings = append(e.warnings, fmt.Sprintf(format, args...))
 }
@@ -90,7 +84,7 @@ func (e *existing) shared() bool { return e.vpc.OwnerId != e.settings.Account }
 func (e *existing) checkVPC() {
 	// Nodes find the API server's private address by name, from the resolver of AWS
 	// (docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html).
-	e.want(e.vpc.EnableDnsSupport && e.vpc.EnableDnsHostnames, "network.vpcId", e.vpc.Id, "a VPC with DNS resolution and DNS hostnames on")
+	e.problems.Want(e.vpc.EnableDnsSupport && e.vpc.EnableDnsHostnames, "network.vpcId", e.vpc.Id, "a VPC with DNS resolution and DNS hostnames on")
 	options, err := ec2.LookupVpcDhcpOptions(e.ctx, &ec2.LookupVpcDhcpOptionsArgs{DhcpOptionsId: &e.vpc.DhcpOptionsId}, e.with)
 	if err != nil || !slices.Contains(options.DomainNameServers, "AmazonProvidedDNS") {
 		e.warn("network.vpcId: %s does not show AmazonProvidedDNS in its DHCP options: nodes join only if their resolvers ask it", e.vpc.Id)
@@ -98,12 +92,12 @@ func (e *existing) checkVPC() {
 	services, err := netip.ParsePrefix(e.settings.Cluster.ServiceCIDR)
 	for _, part := range e.vpc.CidrBlockAssociations {
 		taken, parseErr := netip.ParsePrefix(part.CidrBlock)
-		e.want(err != nil || parseErr != nil || !services.Overlaps(taken), "cluster.serviceCIDR", services.String(), "a range outside of the VPC, which has "+part.CidrBlock)
+		e.problems.Want(err != nil || parseErr != nil || !services.Overlaps(taken), "cluster.serviceCIDR", services.String(), "a range outside of the VPC, which has %s", part.CidrBlock)
 	}
 	// Neither cluster nor database moves; a new security group and new nodes would be
 	// made before that shows.
 	if cluster, err := eks.LookupCluster(e.ctx, &eks.LookupClusterArgs{Name: e.name(naming.EKS)}, e.with); err == nil {
-		e.want(cluster.VpcConfig.VpcId == e.vpc.Id, "network.vpcId", e.vpc.Id, cluster.VpcConfig.VpcId+", where the cluster is: a stack keeps its network")
+		e.problems.Want(cluster.VpcConfig.VpcId == e.vpc.Id, "network.vpcId", e.vpc.Id, "%s, where the cluster is: a stack keeps its network", cluster.VpcConfig.VpcId)
 	}
 }
 
@@ -113,15 +107,15 @@ func (e *existing) subnets(key string, ids []string) []existingSubnet {
 	for _, id := range ids {
 		subnet, err := ec2.LookupSubnet(e.ctx, &ec2.LookupSubnetArgs{Id: &id}, e.with)
 		if err != nil {
-			e.want(false, key, id, fmt.Sprintf("a subnet that AWS shows: %v", err))
+			e.problems.Want(false, key, id, "a subnet that AWS shows: %v", err)
 			continue
 		}
-		e.want(subnet.VpcId == e.vpc.Id, key, id, "a subnet of "+e.vpc.Id)
+		e.problems.Want(subnet.VpcId == e.vpc.Id, key, id, "a subnet of %s", e.vpc.Id)
 		// Local Zones have names such as us-west-2-lax-1a; EKS, RDS and network load
 		// balancers are in none of these.
 		zone, regular := strings.CutPrefix(subnet.AvailabilityZone, e.settings.Region)
 		if regular = regular && len(zone) == 1 && subnet.OutpostArn == "" && subnet.CidrBlock != ""; !regular {
-			e.want(false, key, id, "a subnet with IPv4 addresses in an availability zone, no Local Zone and no Outpost")
+			e.problems.Want(false, key, id, "a subnet with IPv4 addresses in an availability zone, no Local Zone and no Outpost")
 			continue
 		}
 		all = append(all, existingSubnet{subnet, e.routes(key, id)})
@@ -146,15 +140,15 @@ func (e *existing) routes(key, id string) *ec2.LookupRouteTableResult {
 // have no public address, and with the internet gateway for a route would reach
 // nothing.
 func (e *existing) checkPrivate(all []existingSubnet) {
-	e.want(len(zonesOf(all)) >= zones, privateKey, strings.Join(e.settings.Network.PrivateSubnetIDs, ", "), fmt.Sprintf("subnets in %d zones", zones))
+	e.problems.Want(len(zonesOf(all)) >= zones, privateKey, e.settings.Network.PrivateSubnetIDs, "subnets in %d zones", zones)
 	for _, s := range all {
-		e.want(!slices.Contains(noControlPlane, s.AvailabilityZoneId), privateKey, s.Id, "a subnet in another zone: EKS has no room for control planes in "+s.AvailabilityZone)
-		e.want(!s.MapPublicIpOnLaunch, privateKey, s.Id, "a subnet that gives out no public addresses")
-		e.want(!s.public(), privateKey, s.Id, "a subnet whose way out is not an internet gateway")
+		e.problems.Want(!slices.Contains(noControlPlane, s.AvailabilityZoneId), privateKey, s.Id, "a subnet in another zone: EKS has no room for control planes in %s", s.AvailabilityZone)
+		e.problems.Want(!s.MapPublicIpOnLaunch, privateKey, s.Id, "a subnet that gives out no public addresses")
+		e.problems.Want(!s.public(), privateKey, s.Id, "a subnet whose way out is not an internet gateway")
 		cidr, err := netip.ParsePrefix(s.CidrBlock)
 		// A node takes two interfaces' worth of addresses, 30 with m7i.xlarge, for pods
 		// that are still to come (docs.aws.amazon.com/eks/latest/best-practices/vpc-cni.html).
-		e.want(err == nil && cidr.Bits() <= 26, privateKey, s.Id, "a subnet of at least 64 addresses: every pod has one")
+		e.problems.Want(err == nil && cidr.Bits() <= 26, privateKey, s.Id, "a subnet of at least 64 addresses: every pod has one")
 		if s.routes != nil && !slices.ContainsFunc(s.routes.Routes, isDefault) {
 			e.warn("%s: %s shows no default route: without one nodes join and pull images only through interface endpoints", privateKey, s.Id)
 		}
@@ -164,9 +158,9 @@ func (e *existing) checkPrivate(all []existingSubnet) {
 // checkDatabase is about subnets of their own for the database.
 func (e *existing) checkDatabase(all []existingSubnet) {
 	// RDS asks for two zones (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
-	e.want(len(zonesOf(all)) >= 2, databaseKey, strings.Join(e.settings.Network.DatabaseSubnetIDs, ", "), "subnets in at least 2 zones")
+	e.problems.Want(len(zonesOf(all)) >= 2, databaseKey, e.settings.Network.DatabaseSubnetIDs, "subnets in at least 2 zones")
 	for _, s := range all {
-		e.want(!s.public(), databaseKey, s.Id, "a subnet without a way to the internet gateway")
+		e.problems.Want(!s.public(), databaseKey, s.Id, "a subnet without a way to the internet gateway")
 	}
 }
 
@@ -181,9 +175,7 @@ func (e *existing) checkStoreEndpoints(all []existingSubnet) {
 	}
 	if inner, err := find("Interface"); err == nil && inner.PrivateDnsEnabled && len(e.settings.Artifacts.CIDRs) == 0 {
 		forOthers := slices.ContainsFunc(inner.DnsOptions, func(o ec2.GetVpcEndpointDnsOption) bool { return o.PrivateDnsOnlyForInboundResolverEndpoint })
-		if !forOthers {
-			e.problems = append(e.problems, fmt.Sprintf("artifacts.cidrs is []; want the addresses of %s, the interface endpoint that S3's names lead to in %s", inner.Id, e.vpc.Id))
-		}
+		e.problems.Want(forOthers, "artifacts.cidrs", e.settings.Artifacts.CIDRs, "the addresses of %s, the interface endpoint that S3's names lead to in %s", inner.Id, e.vpc.Id)
 	}
 	endpoint, err := find("Gateway")
 	switch {
@@ -206,14 +198,14 @@ func (e *existing) checkStoreEndpoints(all []existingSubnet) {
 func (e *existing) checkBalancer(all, private []existingSubnet) {
 	seen := map[string]bool{}
 	for _, s := range all {
-		e.want(!seen[s.AvailabilityZone], balancerKey, s.Id, "one subnet in a zone, and "+s.AvailabilityZone+" has another")
+		e.problems.Want(!seen[s.AvailabilityZone], balancerKey, s.Id, "one subnet in a zone, and %s has another", s.AvailabilityZone)
 		seen[s.AvailabilityZone] = true
 		behindFirewall := s.routes != nil && slices.ContainsFunc(s.routes.Routes, func(r ec2.GetRouteTableRoute) bool { return isDefault(r) && r.VpcEndpointId != "" })
-		e.want(e.settings.Exposure.InternalOnAWS() || s.routes == nil || s.public() || behindFirewall, balancerKey, s.Id,
+		e.problems.Want(e.settings.Exposure.InternalOnAWS() || s.routes == nil || s.public() || behindFirewall, balancerKey, s.Id,
 			`a subnet whose way out is an internet gateway, or exposure.annotations with "`+settings.AWSInternalLoadBalancer+`": "true"`)
 	}
 	for _, zone := range zonesOf(private) {
-		e.want(len(all) == 0 || seen[zone], balancerKey, strings.Join(e.settings.Network.LoadBalancerSubnetIDs, ", "), "a subnet in "+zone+" too: there are nodes")
+		e.problems.Want(len(all) == 0 || seen[zone], balancerKey, e.settings.Network.LoadBalancerSubnetIDs, "a subnet in %s too: there are nodes", zone)
 	}
 }
 

@@ -58,15 +58,15 @@ func (s *Settings) onCloud() bool {
 // checkManagedCluster is about the network and the cluster that a stack makes.
 func (s *Settings) checkManagedCluster(p *Problems) {
 	c := s.Cluster
-	p.want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
-	p.want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
-	p.want(awsAccount.MatchString(s.Account), "account", s.Account, "the 12 digits of the AWS account")
-	p.want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
-	p.want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least the role that runs pulumi up: nobody else has access")
+	p.Want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
+	p.Want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
+	p.Want(awsAccount.MatchString(s.Account), "account", s.Account, "the 12 digits of the AWS account")
+	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
+	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least the role that runs pulumi up: nobody else has access")
 	for _, a := range c.Admins {
-		p.want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
+		p.Want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
 	}
-	p.want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
+	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
 		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
 	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
@@ -74,13 +74,13 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	checkIPv4(p, "cluster.privateAccessCIDRs", c.PrivateAccessCIDRs)
 	for _, cidr := range c.PrivateAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
-		p.want(err != nil || prefix.Bits() > 0, "cluster.privateAccessCIDRs", cidr, "listed networks, not every one")
+		p.Want(err != nil || prefix.Bits() > 0, "cluster.privateAccessCIDRs", cidr, "listed networks, not every one")
 	}
 	for _, cidr := range c.APIAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
 		// EKS refuses those when the network is made already.
-		p.want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones belong into cluster.privateAccessCIDRs")
-		p.want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
+		p.Want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones belong into cluster.privateAccessCIDRs")
+		p.Want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
 	}
 	for _, name := range sortedKeys(c.Addons) {
 		if !slices.Contains(eksAddons, name) {
@@ -88,17 +88,17 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 		}
 	}
 	n := c.Nodes
-	p.want(awsInstance.MatchString(n.Type) && !awsGraviton.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type of x86 such as m7i.xlarge")
-	p.want(n.Release == "" || awsRelease.MatchString(n.Release) && strings.HasPrefix(n.Release, c.Version+"."), "cluster.nodes.release", n.Release,
+	p.Want(awsInstance.MatchString(n.Type) && !awsGraviton.MatchString(n.Type), "cluster.nodes.type", n.Type, "an EC2 instance type of x86 such as m7i.xlarge")
+	p.Want(n.Release == "" || awsRelease.MatchString(n.Release) && strings.HasPrefix(n.Release, c.Version+"."), "cluster.nodes.release", n.Release,
 		"nothing, or a release of the nodes' image for cluster.version %s, such as %s.1-20261101", c.Version, c.Version)
-	p.want(n.DiskGiB >= 40, "cluster.nodes.diskGiB", n.DiskGiB, "at least 40: the system, images, logs and what kubelet keeps free")
-	p.want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
-	p.want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
-	p.want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
+	p.Want(n.DiskGiB >= 40, "cluster.nodes.diskGiB", n.DiskGiB, "at least 40: the system, images, logs and what kubelet keeps free")
+	p.Want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
+	p.Want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
+	p.Want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
 	s.checkNetwork(p)
 	s.checkServiceCIDR(p)
 	_, own := s.Exposure.Annotations[awsBalancerSubnets]
-	p.want(!own, "exposure.annotations", awsBalancerSubnets, "the subnets in network.loadBalancerSubnetIds, with network.vpcId")
+	p.Want(!own, "exposure.annotations", awsBalancerSubnets, "the subnets in network.loadBalancerSubnetIds, with network.vpcId")
 	s.checkTagCase(p)
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
@@ -109,15 +109,15 @@ func (s *Settings) checkNetwork(p *Problems) {
 	n := s.Network
 	network, err := netip.ParsePrefix(n.CIDR)
 	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
-	p.want(private, "network.cidr", n.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
-	p.want(n.NATGateways == 1 || n.NATGateways == 3, "network.natGateways", n.NATGateways, "1, or 3 for one in every zone")
+	p.Want(private, "network.cidr", n.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
+	p.Want(n.NATGateways == 1 || n.NATGateways == 3, "network.natGateways", n.NATGateways, "1, or 3 for one in every zone")
 	if n.VPCID == "" {
 		return
 	}
-	p.want(awsVPC.MatchString(n.VPCID), "network.vpcId", n.VPCID, "the id of a VPC such as vpc-0123456789abcdef0")
-	p.want(len(n.PrivateSubnetIDs) >= 3, "network.privateSubnetIds", n.PrivateSubnetIDs, "at least 3 with network.vpcId, in three zones")
-	p.want(len(n.DatabaseSubnetIDs) != 1, "network.databaseSubnetIds", n.DatabaseSubnetIDs, "none, or at least 2 in two zones")
-	p.want(s.Exposure.Mode != "loadBalancer" || len(n.LoadBalancerSubnetIDs) >= 3, "network.loadBalancerSubnetIds", n.LoadBalancerSubnetIDs,
+	p.Want(awsVPC.MatchString(n.VPCID), "network.vpcId", n.VPCID, "the id of a VPC such as vpc-0123456789abcdef0")
+	p.Want(len(n.PrivateSubnetIDs) >= 3, "network.privateSubnetIds", n.PrivateSubnetIDs, "at least 3 with network.vpcId, in three zones")
+	p.Want(len(n.DatabaseSubnetIDs) != 1, "network.databaseSubnetIds", n.DatabaseSubnetIDs, "none, or at least 2 in two zones")
+	p.Want(s.Exposure.Mode != "loadBalancer" || len(n.LoadBalancerSubnetIDs) >= 3, "network.loadBalancerSubnetIds", n.LoadBalancerSubnetIDs,
 		"one in every zone of the nodes with network.vpcId and exposure.mode loadBalancer")
 	checkSubnets(p, "network.privateSubnetIds", n.PrivateSubnetIDs)
 	checkSubnets(p, "network.databaseSubnetIds", n.DatabaseSubnetIDs)
@@ -129,15 +129,15 @@ func (s *Settings) checkNetwork(p *Problems) {
 func (s *Settings) checkServiceCIDR(p *Problems) {
 	services, err := netip.ParsePrefix(s.Cluster.ServiceCIDR)
 	private := err == nil && services.Addr().Is4() && services.Addr().IsPrivate() && services == services.Masked() && services.Bits() >= 12 && services.Bits() <= 24
-	p.want(private, "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a private range of 12 to 24 bits such as 172.20.0.0/16")
+	p.Want(private, "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a private range of 12 to 24 bits such as 172.20.0.0/16")
 	network, err := netip.ParsePrefix(s.Network.CIDR)
-	p.want(!private || err != nil || s.Network.VPCID != "" || !services.Overlaps(network), "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a range outside of network.cidr, %s", s.Network.CIDR)
+	p.Want(!private || err != nil || s.Network.VPCID != "" || !services.Overlaps(network), "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a range outside of network.cidr, %s", s.Network.CIDR)
 }
 
 func checkSubnets(p *Problems, key string, ids []string) {
 	for i, id := range ids {
-		p.want(awsSubnet.MatchString(id), key, id, "ids of subnets such as subnet-0123456789abcdef0")
-		p.want(!slices.Contains(ids[:i], id), key, id, "every subnet once")
+		p.Want(awsSubnet.MatchString(id), key, id, "ids of subnets such as subnet-0123456789abcdef0")
+		p.Want(!slices.Contains(ids[:i], id), key, id, "every subnet once")
 	}
 }
 
@@ -151,7 +151,7 @@ func (s *Settings) checkTagCase(p *Problems) {
 	}
 	for _, key := range sortedKeys(s.Tags) {
 		other, taken := seen[strings.ToLower(key)]
-		p.want(!taken, "tags."+key, s.Tags[key], "another name: for IAM it is the tag %s, which is there already", other)
+		p.Want(!taken, "tags."+key, s.Tags[key], "another name: for IAM it is the tag %s, which is there already", other)
 		seen[strings.ToLower(key)] = key
 	}
 }
@@ -160,18 +160,18 @@ func (s *Settings) checkTagCase(p *Problems) {
 func checkIPv4(p *Problems, key string, cidrs []string) {
 	for _, cidr := range cidrs {
 		prefix, err := netip.ParsePrefix(cidr)
-		p.want(err != nil || prefix.Addr().Is4(), key, cidr, "IPv4 addresses: the cluster's network has no others")
+		p.Want(err != nil || prefix.Addr().Is4(), key, cidr, "IPv4 addresses: the cluster's network has no others")
 	}
 }
 
 // checkManagedDatabase is about a database that the cloud runs.
 func (s *Settings) checkManagedDatabase(p *Problems) {
 	d := s.Database
-	p.want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
+	p.Want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
 	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).
-	p.want(d.StorageGiB >= 20, "database.storageGiB", d.StorageGiB, "at least 20: RDS has no smaller volume")
+	p.Want(d.StorageGiB >= 20, "database.storageGiB", d.StorageGiB, "at least 20: RDS has no smaller volume")
 	// RDS accepts a maximum from a tenth above the size on.
-	p.want(d.MaxStorageGiB*10 >= d.StorageGiB*11, "database.maxStorageGiB", d.MaxStorageGiB, "at least a tenth more than database.storageGiB")
-	p.want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
-	p.want(d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "at most 35: RDS keeps backups no longer")
+	p.Want(d.MaxStorageGiB*10 >= d.StorageGiB*11, "database.maxStorageGiB", d.MaxStorageGiB, "at least a tenth more than database.storageGiB")
+	p.Want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
+	p.Want(d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "at most 35: RDS keeps backups no longer")
 }

@@ -42,17 +42,17 @@ func (s *Settings) Estimate() *estimate.Estimate {
 func (s *Settings) checkEstimate(p *Problems) {
 	b := s.Budget
 	for _, usage := range leaves("budget.usage", reflect.ValueOf(b.Usage)) {
-		p.want(usage.value.Int() >= 0, usage.key, usage.value.Int(), "at least 0")
+		p.Want(usage.value.Int() >= 0, usage.key, usage.value.Int(), "at least 0")
 	}
 	for _, name := range sortedKeys(b.HourlyUSD) {
-		p.want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
+		p.Want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
 	}
 	if !b.Enabled || !b.EnforceEstimate || !awsRegion.MatchString(s.Region) {
 		return
 	}
 	e := s.Estimate()
 	if e == nil {
-		p.want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(estimate.AWSRegions(), ", "))
+		p.Want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(estimate.AWSRegions(), ", "))
 		return
 	}
 	type priced struct {
@@ -68,8 +68,8 @@ func (s *Settings) checkEstimate(p *Problems) {
 		known := b.HourlyUSD[t.name] > 0 || slices.Contains(estimate.AWSTypes(s.Region), t.name)
 		complete = complete && known
 		// What is no type at all has been said already.
-		p.want(known || !t.format, t.key, t.name, "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
+		p.Want(known || !t.format, t.key, t.name, "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
 	}
-	p.want(!complete || b.MonthlyUSD < 1 || e.Total() <= float64(b.MonthlyUSD), "budget.monthlyUSD", b.MonthlyUSD,
+	p.Want(!complete || b.MonthlyUSD < 1 || e.Total() <= float64(b.MonthlyUSD), "budget.monthlyUSD", b.MonthlyUSD,
 		"at least %.0f, or budget.enforceEstimate false: %s", math.Ceil(e.Total()), e)
 }

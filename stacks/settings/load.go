@@ -89,7 +89,7 @@ func decode(key, value string, field reflect.Value) Problems {
 	}
 	if err != nil {
 		var problems Problems
-		problems.want(false, key, value, "%s", typeName(field.Type()))
+		problems.Want(false, key, value, "%s", typeName(field.Type()))
 		return problems
 	}
 	problems, usable := misfits(key, raw, field.Type())
@@ -106,7 +106,7 @@ func decode(key, value string, field reflect.Value) Problems {
 	if err == nil {
 		err = json.UnmarshalCaseSensitivePreserveInts(text, field.Addr().Interface())
 	}
-	problems.want(err == nil, key, value, "%s", typeName(field.Type()))
+	problems.Want(err == nil, key, value, "%s", typeName(field.Type()))
 	return problems
 }
 
@@ -150,7 +150,7 @@ func misfits(key string, value any, t reflect.Type) (p Problems, usable bool) {
 			p = append(p, problems...)
 		}
 	default:
-		p.want(fits(value, t.Kind()), key, value, "%s", typeName(t))
+		p.Want(fits(value, t.Kind()), key, value, "%s", typeName(t))
 	}
 	return p, len(p) == 0
 }

@@ -19,8 +19,8 @@ func (p *Problems) add(format string, args ...any) {
 	*p = append(*p, fmt.Sprintf(format, args...))
 }
 
-// want adds "<key> is <value>; want <rule>" unless the rule holds.
-func (p *Problems) want(ok bool, key string, value any, rule string, args ...any) {
+// Want adds "<key> is <value>; want <rule>" unless the rule holds.
+func (p *Problems) Want(ok bool, key string, value any, rule string, args ...any) {
 	if !ok {
 		p.add("%s is %s; want %s", key, show(value), fmt.Sprintf(rule, args...))
 	}

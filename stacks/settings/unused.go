@@ -82,7 +82,7 @@ func (s *Settings) checkUnused(p *Problems) {
 	for i, l := range leaves("", reflect.ValueOf(*s)) {
 		for _, u := range choices {
 			if u.when && u.has(l.key) {
-				p.want(same(l.value, standard[i].value), l.key, l.value.Interface(), "%s %s", standard[i].orNothing(), u.why)
+				p.Want(same(l.value, standard[i].value), l.key, l.value.Interface(), "%s %s", standard[i].orNothing(), u.why)
 			}
 		}
 	}

@@ -261,14 +261,14 @@ func TestAnUnfitNetworkIsRefused(t *testing.T) {
 			`network.loadBalancerSubnetIds is "` + id + `1b"; want a subnet of ` + vpc,
 		}},
 		{name: "two zones", network: fits, cloud: cloud{change: answer(id+"1c", map[string]any{"availabilityZone": "eu-central-1a"})}, problems: []string{
-			`network.privateSubnetIds is "` + id + `1a, ` + id + `1b, ` + id + `1c"; want subnets in 3 zones`,
+			`network.privateSubnetIds is ["` + id + `1a","` + id + `1b","` + id + `1c"]; want subnets in 3 zones`,
 			`network.loadBalancerSubnetIds is "` + id + `1c"; want one subnet in a zone, and eu-central-1a has another`,
 		}},
 		{name: "one zone and open", network: networkOf(subnetIDs("1a", "1b", "1c"), subnetIDs("3a", "3a"), subnetIDs("1a", "1b", "1c")), problems: []string{
 			`network.databaseSubnetIds is "` + id + `3a"; want every subnet once`,
 		}},
 		{name: "an open database", network: networkOf(subnetIDs("1a", "1b", "1c"), subnetIDs("3a", "2a"), subnetIDs("1a", "1b", "1c")), problems: []string{
-			`network.databaseSubnetIds is "` + id + `3a, ` + id + `2a"; want subnets in at least 2 zones`,
+			`network.databaseSubnetIds is ["` + id + `3a","` + id + `2a"]; want subnets in at least 2 zones`,
 			`network.databaseSubnetIds is "` + id + `3a"; want a subnet without a way to the internet gateway`,
 		}},
 		{name: "a zone without room", network: fits, cloud: cloud{change: answer(id+"1a", map[string]any{"availabilityZoneId": "use1-az3"})}, problems: []string{
@@ -281,7 +281,7 @@ func TestAnUnfitNetworkIsRefused(t *testing.T) {
 			`network.loadBalancerSubnetIds is "` + id + `1a"; want one subnet in a zone, and eu-central-1a has another`,
 			`network.loadBalancerSubnetIds is "` + id + `1a"` + notPublic,
 			`network.loadBalancerSubnetIds is "` + id + `1b"` + notPublic,
-			`network.loadBalancerSubnetIds is "` + id + `3a, ` + id + `1a, ` + id + `1b"; want a subnet in eu-central-1c too: there are nodes`,
+			`network.loadBalancerSubnetIds is ["` + id + `3a","` + id + `1a","` + id + `1b"]; want a subnet in eu-central-1c too: there are nodes`,
 		}},
 		{name: "Services in the VPC", network: fits, cloud: cloud{change: answer(vpc, map[string]any{"cidrBlockAssociations": []any{map[string]any{"cidrBlock": "172.31.240.0/20"}}})}, problems: []string{
 			`cluster.serviceCIDR is "172.31.0.0/16"; want a range outside of the VPC, which has 172.31.240.0/20`,
