@@ -39,17 +39,17 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return p.inCluster(ctx, name, args, opts...)
 	}
 	d := &platform.Database{
-		Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, User: postgres.User, CASecret: caSecret, CAKey: caKey,
+		Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, CASecret: caSecret, CAKey: caKey,
 	}
 	if err := ctx.RegisterComponentResource(databaseToken, name, d, opts...); err != nil {
 		return nil, err
 	}
-	password, err := random.NewRandomPassword(ctx, name+"-admin-password", &random.RandomPasswordArgs{
-		Length: pulumi.Int(32), Special: pulumi.Bool(false),
-	}, component.Options(d, protect.Options(p.settings.Protect)...)...)
+	version := p.settings.Database.PasswordVersion
+	passwords, err := postgres.NewPasswords(ctx, name+"-admin-password", version, d, p.settings.Protect)
 	if err != nil {
-		return nil, fmt.Errorf("creating the administrator's password: %w", err)
+		return nil, err
 	}
+	password := passwords[0]
 	instance, err := p.instance(ctx, name, d, password)
 	if err != nil {
 		return nil, err
@@ -65,14 +65,15 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	scope := args.Scope
 	scope.After = append(pod.Join(scope.After), instance, ca)
 	role, err := postgres.NewRole(ctx, name+"-role", postgres.RoleArgs{
-		Scope: scope, Host: instance.Address, Port: d.Port, Database: d.Name, User: d.User,
-		Admin: admin, AdminPassword: password.Result, CASecret: caSecret, CAKey: caKey, Protect: p.settings.Protect,
+		Scope: scope, Host: instance.Address, Port: d.Port, Database: d.Name, Owner: postgres.User,
+		Admin: admin, AdminPassword: password, CASecret: caSecret, CAKey: caKey,
+		PasswordVersion: version, Protect: p.settings.Protect,
 	}, component.Options(d, inCluster)...)
 	if err != nil {
 		return nil, err
 	}
-	d.Host, d.Password, d.Ready = instance.Address, role.Password, append(role.Ready, ca)
-	p.made.admin = d.Login(admin, password.Result)
+	d.Host, d.User, d.Password, d.Ready = instance.Address, role.User, role.Password, append(role.Ready, ca)
+	p.made.admin = d.Login(admin, password)
 	if err := p.databaseAlarms(ctx, name, d, instance); err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.Dat
 	return inside.Database(ctx, name, args, opts...)
 }
 
-func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Database, password *random.RandomPassword) (*rds.Instance, error) {
+func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Database, password pulumi.StringInput) (*rds.Instance, error) {
 	s := p.settings.Database
 	key, err := p.key(ctx, d, name, "database")
 	if err != nil {
@@ -151,7 +152,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 	instance, err := rds.NewInstance(ctx, name+"-instance", &rds.InstanceArgs{
 		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgresMajor),
 		AutoMinorVersionUpgrade: pulumi.Bool(true), InstanceClass: pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
-		DbName: pulumi.String(d.Name), Username: pulumi.String(admin), Password: password.Result,
+		DbName: pulumi.String(d.Name), Username: pulumi.String(admin), Password: password,
 		DbSubnetGroupName: group.Name, VpcSecurityGroupIds: pulumi.StringArray{firewall.ID().ToStringOutput()}, PubliclyAccessible: pulumi.Bool(false),
 		ParameterGroupName: parameters.Name,
 		StorageType:        pulumi.String("gp3"), AllocatedStorage: pulumi.Int(s.StorageGiB), MaxAllocatedStorage: pulumi.Int(s.MaxStorageGiB),

@@ -38,9 +38,10 @@ func (b *builder) secrets() (*secrets, error) {
 		db.User, db.Password, db.Host, db.Port, db.Name, databaseCA, db.CAKey)
 	database, err := corev1.NewSecret(b.ctx, b.name+"-database", &corev1.SecretArgs{
 		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(databaseSecret), Namespace: b.args.Namespace, Labels: pod.Labels(nil, "")},
-		// The password alone is for pg_dump and psql, which take no such URI.
-		StringData: pulumi.StringMap{"uri": uri, "password": db.Password},
-	}, b.child(pulumi.DependsOn(b.args.After))...)
+		// User and password are for pg_dump and psql, which take no such URI.
+		StringData: pulumi.StringMap{"uri": uri, "user": pulumi.String(db.User), "password": db.Password},
+		// Pods that start during a rotation get a login that is there.
+	}, b.child(pulumi.DependsOn(pod.Join(b.args.After, b.args.Database.Ready)))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the database Secret: %w", err)
 	}
@@ -87,7 +88,10 @@ func DatabaseAccess(db *platform.Database) (corev1.EnvVarArray, corev1.VolumeArr
 func LibpqEnv(db *platform.Database) corev1.EnvVarArray {
 	return corev1.EnvVarArray{
 		&corev1.EnvVarArgs{Name: pulumi.String("PGHOST"), Value: db.Host},
-		pod.Env("PGPORT", fmt.Sprint(db.Port)), pod.Env("PGUSER", db.User), pod.Env("PGDATABASE", db.Name),
+		pod.Env("PGPORT", fmt.Sprint(db.Port)), pod.Env("PGDATABASE", db.Name),
+		// Both from one Secret: a pod that starts during a rotation has a pair that
+		// belongs together, and no Job changes, which would stop the server.
+		pod.SecretEnv("PGUSER", pulumi.String(databaseSecret), "user"),
 		pod.SecretEnv("PGPASSWORD", pulumi.String(databaseSecret), "password"),
 		pod.Env("PGSSLMODE", "verify-full"), pod.Env("PGSSLROOTCERT", databaseCA+"/"+db.CAKey),
 		pod.Env("PGCONNECT_TIMEOUT", "10"),

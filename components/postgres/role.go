@@ -14,7 +14,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/images"
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
-	"github.com/mlflow-platform/mlflow-platform/components/protect"
 )
 
 const roleToken = "mlflow:postgres:Role"
@@ -24,31 +23,38 @@ const setupSecret = "database-setup"
 // RoleArgs are the inputs of a role.
 type RoleArgs struct {
 	pod.Scope
-	// Host and Port of the server, and the Database that User shall own.
-	Host           pulumi.StringInput
-	Port           int
-	Database, User string
+	// Host and Port of the server, and the Database that Owner shall own.
+	Host            pulumi.StringInput
+	Port            int
+	Database, Owner string
 	// Admin and AdminPassword log in to make the role.
 	Admin         string
 	AdminPassword pulumi.StringInput
 	// CASecret and CAKey name the Secret key with the server's authority.
 	CASecret, CAKey string
+	// PasswordVersion, from 1, says which login the server uses: the odd ones are
+	// Owner itself, the even ones another login that acts as Owner. The previous one
+	// stays as it is, so nothing that uses it fails while the pods change over
+	// (docs.aws.amazon.com/secretsmanager/latest/userguide/rotation-strategy.html,
+	// "alternating users").
+	PasswordVersion int
 	// Protect guards the password.
 	Protect bool
 }
 
-// Role is a login that owns one database of a managed server and nothing else:
-// the server's administrator stays out of the workload.
+// Role owns one database of a managed server and nothing else: the server's
+// administrator stays out of the workload.
 type Role struct {
 	pulumi.ResourceState
-	// Password of the role, a secret.
+	// User and Password log in, the password is a secret.
+	User     string
 	Password pulumi.StringOutput
 	// Ready must exist before anything connects.
 	Ready []pulumi.Resource
 }
 
-// makeRole is idempotent: it makes the role or sets its password, and hands it
-// the database.
+// makeRole is idempotent: it makes the logins or sets their passwords, and hands
+// the owner the database.
 //
 //go:embed role.sh
 var makeRole string
@@ -60,27 +66,30 @@ func NewRole(ctx *pulumi.Context, name string, args RoleArgs, opts ...pulumi.Res
 	if err != nil {
 		return nil, err
 	}
-	r := &Role{}
+	r := &Role{User: args.login(args.PasswordVersion)}
 	if err := ctx.RegisterComponentResource(roleToken, name, r, opts...); err != nil {
 		return nil, err
 	}
-	password, err := random.NewRandomPassword(ctx, name+"-password", &random.RandomPasswordArgs{
-		Length: pulumi.Int(32), Special: pulumi.Bool(false),
-	}, component.Options(r, protect.Options(args.Protect)...)...)
+	passwords, err := NewPasswords(ctx, name+"-password", args.PasswordVersion, r, args.Protect)
 	if err != nil {
-		return nil, fmt.Errorf("creating the role's password: %w", err)
+		return nil, err
 	}
 	salt, err := random.NewRandomId(ctx, name+"-salt", &random.RandomIdArgs{ByteLength: pulumi.Int(16)}, component.Options(r)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the password's salt: %w", err)
 	}
-	r.Password = password.Result
-	verifier := pulumi.ToSecret(pulumi.All(password.Result, salt.Hex).ApplyT(func(all []any) (string, error) {
-		return scramVerifier(all[0].(string), all[1].(string))
-	})).(pulumi.StringOutput)
+	r.Password = passwords[0]
+	data, values := pulumi.StringMap{"adminPassword": args.AdminPassword}, []pulumi.StringInput{args.AdminPassword, args.Host}
+	for older, password := range passwords {
+		verifier := pulumi.ToSecret(pulumi.All(password, salt.Hex).ApplyT(func(all []any) (string, error) {
+			return scramVerifier(all[0].(string), all[1].(string))
+		})).(pulumi.StringOutput)
+		data[verifierKey(args.login(args.PasswordVersion-older))] = verifier
+		values = append(values, verifier)
+	}
 	secret, err := corev1.NewSecret(ctx, name+"-secret", &corev1.SecretArgs{
 		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(setupSecret), Namespace: args.Namespace, Labels: pod.Labels(nil, "")},
-		StringData: pulumi.StringMap{"adminPassword": args.AdminPassword, "verifier": verifier},
+		StringData: data,
 	}, component.Options(r, pulumi.DependsOn(args.After))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the Secret of the role: %w", err)
@@ -88,7 +97,7 @@ func NewRole(ctx *pulumi.Context, name string, args RoleArgs, opts ...pulumi.Res
 	labels := pod.Labels(netpol.DatabaseSetup.Labels(), "")
 	job, err := batchv1.NewJob(ctx, name+"-setup", &batchv1.JobArgs{
 		Metadata: &metav1.ObjectMetaArgs{
-			Name:      pulumi.Sprintf("%s-%s", netpol.DatabaseSetup.Name, pod.ChecksumOutput(verifier, args.AdminPassword, args.Host)),
+			Name:      pulumi.Sprintf("%s-%s", netpol.DatabaseSetup.Name, pod.ChecksumOutput(values...)),
 			Namespace: args.Namespace, Labels: labels,
 		},
 		Spec: pod.Job{
@@ -104,19 +113,34 @@ func NewRole(ctx *pulumi.Context, name string, args RoleArgs, opts ...pulumi.Res
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})
 }
 
+// login that has the password of a version.
+func (a RoleArgs) login(version int) string {
+	if version%2 == 0 {
+		return a.Owner + "_alternate"
+	}
+	return a.Owner
+}
+
+func verifierKey(login string) string { return "verifier." + login }
+
 func (a RoleArgs) container(image string) *corev1.ContainerArgs {
 	const ca = "/etc/database"
 	secret := pulumi.String(setupSecret)
+	env := corev1.EnvVarArray{
+		&corev1.EnvVarArgs{Name: pulumi.String("PGHOST"), Value: a.Host.ToStringOutput()},
+		pod.Env("PGPORT", fmt.Sprint(a.Port)), pod.Env("PGUSER", a.Admin), pod.Env("PGDATABASE", a.Database),
+		pod.SecretEnv("PGPASSWORD", secret, "adminPassword"),
+		pod.Env("PGSSLMODE", "verify-full"), pod.Env("PGSSLROOTCERT", ca+"/"+a.CAKey), pod.Env("PGCONNECT_TIMEOUT", "10"),
+		pod.Env("OWNER_NAME", a.Owner), pod.SecretEnv("OWNER_VERIFIER", secret, verifierKey(a.Owner)), pod.Env("HOME", "/tmp"),
+	}
+	if a.PasswordVersion > 1 {
+		alternate := a.login(2)
+		env = append(env, pod.Env("ALTERNATE_NAME", alternate), pod.SecretEnv("ALTERNATE_VERIFIER", secret, verifierKey(alternate)))
+	}
 	return &corev1.ContainerArgs{
 		Name: pulumi.String("setup"), Image: pulumi.String(image), ImagePullPolicy: pulumi.String("IfNotPresent"),
-		Command: pulumi.ToStringArray([]string{"sh", "-c", makeRole}),
-		Env: corev1.EnvVarArray{
-			&corev1.EnvVarArgs{Name: pulumi.String("PGHOST"), Value: a.Host.ToStringOutput()},
-			pod.Env("PGPORT", fmt.Sprint(a.Port)), pod.Env("PGUSER", a.Admin), pod.Env("PGDATABASE", a.Database),
-			pod.SecretEnv("PGPASSWORD", secret, "adminPassword"),
-			pod.Env("PGSSLMODE", "verify-full"), pod.Env("PGSSLROOTCERT", ca+"/"+a.CAKey), pod.Env("PGCONNECT_TIMEOUT", "10"),
-			pod.Env("ROLE_NAME", a.User), pod.SecretEnv("ROLE_VERIFIER", secret, "verifier"), pod.Env("HOME", "/tmp"),
-		},
+		Command:         pulumi.ToStringArray([]string{"sh", "-c", makeRole}),
+		Env:             env,
 		SecurityContext: pod.ContainerSecurity(),
 		Resources:       pod.Resources("50m", "64Mi", "256Mi"),
 		VolumeMounts:    corev1.VolumeMountArray{pod.Mount("database-ca", ca, true), pod.Mount("tmp", "/tmp", false)},

@@ -171,6 +171,7 @@ func (s *Settings) checkManagedDatabase(p *Problems) {
 	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).
 	p.Want(d.StorageGiB >= 20, "database.storageGiB", d.StorageGiB, "at least 20: RDS has no smaller volume")
 	// RDS accepts a maximum from a tenth above the size on.
+	p.Want(d.PasswordVersion >= 1, "database.passwordVersion", d.PasswordVersion, "at least 1")
 	p.Want(d.MaxStorageGiB*10 >= d.StorageGiB*11, "database.maxStorageGiB", d.MaxStorageGiB, "at least a tenth more than database.storageGiB")
 	p.Want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
 	p.Want(d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "at most 35: RDS keeps backups no longer")

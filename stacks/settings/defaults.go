@@ -17,6 +17,7 @@ func Defaults(platform Platform, profile Profile) Settings {
 			Instances:       3,
 			StorageGiB:      200,
 			MaxConnections:  200,
+			PasswordVersion: 1,
 			Resources:       Resources{CPURequest: "500m", MemoryRequest: "2Gi", MemoryLimit: "4Gi"},
 			InstallOperator: true, OperatorNamespace: DefaultOperatorNamespace,
 			Backup: Backup{Enabled: true, Schedule: "17 2 * * *", RetentionDays: 30},

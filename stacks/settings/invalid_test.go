@@ -423,20 +423,22 @@ var onAWS = []invalid{
 		"database": `{"mode": "inCluster"}`, "exposure": `{"mode": "none"}`}, want: []string{
 		`network.databaseSubnetIds is ["subnet-0123abca","subnet-0123abcb","subnet-0123abcc"]; want nothing with database.mode inCluster`,
 		`network.loadBalancerSubnetIds is ["subnet-0123abca"]; want nothing unless exposure.mode is loadBalancer`}},
-	{name: "database", base: cloud, changes: config{"database": `{"mode": "external", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
+	{name: "database", base: cloud, changes: config{"database": `{"mode": "external", "instanceType": "large", "storageGiB": 10, "maxStorageGiB": 10, "passwordVersion": 0, "highAvailability": false, "backup": {"retentionDays": 60}}`}, want: []string{
 		`database.mode is "external"; want managed or inCluster on platform aws`,
 		`database.instanceType is "large"; want an RDS instance class such as db.m7g.large`,
 		"database.storageGiB is 10; want at least 20: RDS has no smaller volume",
+		"database.passwordVersion is 0; want at least 1",
 		"database.maxStorageGiB is 10; want at least a tenth more than database.storageGiB",
 		"database.highAvailability is false; want true in profile production",
 		"database.backup.retentionDays is 60; want at most 35: RDS keeps backups no longer"}},
-	{name: "database in the cluster", base: cloud, changes: config{"database": `{"mode": "inCluster", "instances": 1, "instanceType": "db.m7g.xlarge", "maxStorageGiB": 500, "highAvailability": false,
+	{name: "database in the cluster", base: cloud, changes: config{"database": `{"mode": "inCluster", "instances": 1, "instanceType": "db.m7g.xlarge", "maxStorageGiB": 500, "highAvailability": false, "passwordVersion": 2,
 		"storageClass": "fast", "operatorNamespace": "mlflow"}`}, want: []string{
 		"database.instances is 1; want 3 in profile production",
 		`database.operatorNamespace is "mlflow"; want cnpg-system with database.installOperator true: the release manifest says so`,
 		"database.maxStorageGiB is 500; want 1000, the default, with database.mode inCluster",
 		`database.instanceType is "db.m7g.xlarge"; want "db.m7g.large", the default, with database.mode inCluster`,
 		"database.highAvailability is false; want true, the default, with database.mode inCluster",
+		"database.passwordVersion is 2; want 1, the default, with database.mode inCluster",
 		`database.storageClass is "fast"; want nothing on platform aws: the stack makes a class with a key of its own`}},
 	{name: "bucket", base: cloud, changes: config{"artifacts": `{"store": "s3", "bucket": "mine"}`}, want: []string{
 		`artifacts.store is "s3"; want managed on platform aws`,

@@ -207,6 +207,9 @@ type Database struct {
 	InstanceType string `json:"instanceType"`
 	// HighAvailability keeps a standby of a managed database in another zone.
 	HighAvailability bool `json:"highAvailability"`
+	// PasswordVersion is raised by one for new passwords of a managed database
+	// (docs/operations/rotate.md).
+	PasswordVersion int `json:"passwordVersion"`
 	// StorageClass of the volumes; empty is the cluster's default class.
 	StorageClass string `json:"storageClass"`
 	// MaxConnections is PostgreSQL's max_connections. It must cover the sum

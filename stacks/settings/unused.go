@@ -31,7 +31,7 @@ func (s *Settings) unused() []unused {
 			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.addons", "cluster.nodes",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
-		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability"}},
+		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.passwordVersion"}},
 		{ownStore, "with artifacts.store inCluster: the stack makes that store", append([]string{
 			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs",
 		}, s3...)},

@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -122,6 +123,42 @@ func TestEngine(t *testing.T) {
 	_, err = l.Destroy(t.Context(), optdestroy.SuppressProgress())
 	require.NoError(t, err)
 	assert.Contains(t, l.fake.Take(), "delete database-instance")
+}
+
+// TestThePasswordRotates: one version up or back leaves the password that running
+// pods hold alone; the new one logs in before a pod gets it; two are refused.
+func TestThePasswordRotates(t *testing.T) {
+	l := newLive(t, "Pulumi.prod.yaml", "aws")
+	l.up(t)
+	version := func(n int) { l.set("database", fmt.Sprintf(`{"passwordVersion": %d}`, n)) }
+	changed := []string{
+		"update database-instance", "update database-role-secret", "delete database-role-setup", "create database-role-setup",
+		"update mlflow-database", "update mlflow-server", "update secrets-database-admin-value", "update secrets-database-value",
+	}
+	want := func(n int, passwords ...string) {
+		t.Helper()
+		version(n)
+		calls := l.up(t)
+		assert.ElementsMatch(t, append(passwords, changed...), calls)
+		order := func(call string) int { return slices.Index(calls, call) }
+		assert.Less(t, order("update database-instance"), order("create database-role-setup"), "the administrator's password first")
+		assert.Less(t, order("create database-role-setup"), order("update mlflow-database"), "the login before those who use it")
+	}
+	want(2, "create database-admin-password-alternate", "create database-role-password-alternate")
+	want(3, "create database-admin-password", "create database-role-password", "delete database-admin-password", "delete database-role-password")
+	want(2)
+	want(3)
+	version(5)
+	_, err := l.Up(t.Context(), optup.SuppressProgress())
+	require.ErrorContains(t, err, "unable to replace resource")
+	require.ErrorContains(t, err, "::database-admin-password")
+	assert.Empty(t, l.fake.Take())
+	// The twin: without protection the password in use is replaced.
+	l.set("protect", "false")
+	version(3)
+	l.up(t)
+	version(5)
+	assert.Contains(t, l.up(t), "create database-role-password")
 }
 
 // released are the states that releases left of production.

@@ -27,7 +27,7 @@ func managedRole(t *testing.T, p *platform) {
 		cmd := p.kubectl(t, append([]string{"exec", "-i", "postgresql-1", "--container", "postgres", "--", "env", "PGHOST=127.0.0.1", "PGSSLMODE=require", "PGDATABASE=managed"}, append(env, "sh", "-c", script)...)...)
 		return cmd
 	}
-	admin := []string{"PGUSER=cloud_admin", "PGPASSWORD=admin", "ROLE_NAME=served", "ROLE_VERIFIER=" + password}
+	admin := []string{"PGUSER=cloud_admin", "PGPASSWORD=admin", "OWNER_NAME=served", "OWNER_VERIFIER=" + password}
 	for range 2 {
 		p.must(t, inPod(string(script), admin...))
 	}
@@ -42,9 +42,9 @@ func managedRole(t *testing.T, p *platform) {
 
 	// The twin: without the options the administrator cannot hand the database over.
 	p.sql(t, "postgres", "CREATE DATABASE managed2 OWNER cloud_admin")
-	without := strings.Replace(string(script), `GRANT :"role" TO CURRENT_USER WITH INHERIT TRUE, SET TRUE;`, "", 1)
+	without := strings.Replace(string(script), `GRANT :"owner" TO CURRENT_USER WITH INHERIT TRUE, SET TRUE;`, "", 1)
 	require.NotEqual(t, string(script), without)
-	twin := p.run(t, inPod(without, "PGUSER=cloud_admin", "PGPASSWORD=admin", "PGDATABASE=managed2", "ROLE_NAME=served2", "ROLE_VERIFIER="+password))
+	twin := p.run(t, inPod(without, "PGUSER=cloud_admin", "PGPASSWORD=admin", "PGDATABASE=managed2", "OWNER_NAME=served2", "OWNER_VERIFIER="+password))
 	require.Error(t, twin.err)
 	assert.Contains(t, twin.stderr, "must be able to SET ROLE")
 	for _, statement := range []string{"DROP DATABASE managed", "DROP DATABASE managed2", "DROP ROLE served, served2, cloud_admin"} {

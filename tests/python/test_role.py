@@ -32,16 +32,17 @@ def managed(postgres):
     with open(hba, encoding="utf-8") as file:
         rest = file.read()
     with open(hba, "w", encoding="utf-8") as file:
-        file.write(f"host {database} {role} 127.0.0.1/32 scram-sha-256\n{rest}")
+        file.write(f"host {database} {role},{role}_alternate 127.0.0.1/32 scram-sha-256\n{rest}")
     postgres.sql("postgres", "SELECT pg_reload_conf()")
     return admin, role, database
 
 
-def make(postgres, admin, role, database, password, script=None):
+def make(postgres, admin, role, database, password, script=None, alternate=None):
     return subprocess.run(
         ["sh", "-c", script or SCRIPT.read_text()], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-        env={**clean_env(PGHOST="127.0.0.1", PGPORT=postgres.port, PGUSER=admin, PGDATABASE=database, ROLE_NAME=role,
-                         ROLE_VERIFIER=verifier(password)), "PATH": f"{pg_program('psql').rsplit('/', 1)[0]}:/usr/bin:/bin"},
+        env={**clean_env(PGHOST="127.0.0.1", PGPORT=postgres.port, PGUSER=admin, PGDATABASE=database, OWNER_NAME=role,
+                         OWNER_VERIFIER=verifier(password), **(
+                             {"ALTERNATE_NAME": f"{role}_alternate", "ALTERNATE_VERIFIER": verifier(alternate)} if alternate else {})), "PATH": f"{pg_program('psql').rsplit('/', 1)[0]}:/usr/bin:/bin"},
     )
 
 
@@ -83,6 +84,49 @@ def test_second_run_changes_the_password_only(postgres, managed):
     with login(postgres, role, database, "second") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM kept")
         assert cursor.fetchone() == (0,)
+
+
+def rotated(postgres, managed, script=None):
+    """Three versions of the password as the platform makes them; after each step both the new and the previous pair log in,
+    and the new one changes every table, as a migration does."""
+    admin, role, database = managed
+    alternate = f"{role}_alternate"
+    pairs = [(role, "one")]
+    for number, step in enumerate(({"password": "one"}, {"password": "one", "alternate": "two"}, {"password": "three", "alternate": "two"})):
+        done = make(postgres, admin, role, database, script=script, **step)
+        assert done.returncode == 0, done.stdout
+        user = alternate if number == 1 else role
+        pairs.append((user, step["alternate" if number == 1 else "password"]))
+        for user, password in pairs[-2:]:
+            login(postgres, user, database, password).close()
+        with login(postgres, pairs[-1][0], database, pairs[-1][1]) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE made_by_{number} (id integer)")
+            for earlier in range(number + 1):
+                cursor.execute(f"ALTER TABLE made_by_{earlier} ADD COLUMN c{number} integer")
+
+def test_rotation_leaves_the_previous_login_alone(postgres, managed):
+    rotated(postgres, managed)
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        login(postgres, managed[1], managed[2], "one")
+
+
+def test_rotation_without_the_owners_role_breaks_the_next_migration(postgres, managed):
+    """The twin: the alternate login makes tables of its own."""
+    script = SCRIPT.read_text()
+    without = script.replace("ALTER ROLE :\"alternate\" SET role = :'owner';", "")
+    assert without != script
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="must be owner of table made_by_1"):
+        rotated(postgres, managed, without)
+
+
+def test_alternate_login_is_no_more_than_the_owner(postgres, managed):
+    admin, role, database = managed
+    assert make(postgres, admin, role, database, "one", alternate="two").returncode == 0
+    for statement in ("CREATE DATABASE other", "CREATE ROLE other", f"ALTER ROLE {admin} PASSWORD 'x'"):
+        with login(postgres, f"{role}_alternate", database, "two") as connection, pytest.raises(psycopg2.Error):
+            connection.autocommit = True
+            connection.cursor().execute("RESET ROLE")
+            connection.cursor().execute(statement)
 
 
 def test_failure_is_a_failure(postgres, managed):
