@@ -48,6 +48,16 @@ func (p *Platform) databaseAlarms(ctx *pulumi.Context, name string, d *platform.
 			return err
 		}
 	}
+	// An alarm compares with the first size: that the storage grows no more is known
+	// to RDS alone (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html).
+	if _, err := rds.NewEventSubscription(ctx, name+"-events", &rds.EventSubscriptionArgs{
+		Name: pulumi.String(p.name(naming.RDS)), SnsTopic: p.made.alerts,
+		SourceType: pulumi.String("db-instance"), SourceIds: pulumi.StringArray{instance.Identifier},
+		EventCategories: pulumi.ToStringArray([]string{"failover", "failure", "low storage", "notification"}),
+		Tags:            p.tags("events"),
+	}, p.child(d)...); err != nil {
+		return fmt.Errorf("subscribing to the database's events: %w", err)
+	}
 	return nil
 }
 
@@ -102,6 +112,18 @@ func (p *Platform) alarm(ctx *pulumi.Context, name string, parent pulumi.Resourc
 	return nil
 }
 
+// rdsEvents is who sends the events of databases.
+const rdsEvents = "events.rds.amazonaws.com"
+
+// publishes lets a service send messages about this account's resources to a topic.
+func (p *Platform) publishes(sid, service, topic string) statement {
+	return statement{
+		Sid: sid, Effect: "Allow", Principal: map[string]any{"Service": service}, Action: []string{"sns:Publish"},
+		Resource:  p.arn("sns", topic),
+		Condition: p.ours(),
+	}
+}
+
 // alerts makes the topic that sends alarms to budget.emails; each address confirms
 // the subscription once.
 func (p *Platform) alerts(ctx *pulumi.Context, name string, opts ...pulumi.ResourceOption) error {
@@ -109,18 +131,18 @@ func (p *Platform) alerts(ctx *pulumi.Context, name string, opts ...pulumi.Resou
 	if err := ctx.RegisterComponentResource(alertsToken, name, a, opts...); err != nil {
 		return err
 	}
-	key, err := p.key(ctx, a, name, "alerts", p.usableBy("Alarms", "cloudwatch.amazonaws.com"))
+	events := p.usableBy("Events", rdsEvents)
+	// As AWS writes it (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.GrantingPermissions.html);
+	// the topic lets in this account's events only.
+	events.Condition = nil
+	key, err := p.key(ctx, a, name, "alerts", p.usableBy("Alarms", "cloudwatch.amazonaws.com"), events)
 	if err != nil {
 		return err
 	}
 	physical := p.name(naming.IAM, "alerts")
 	topic, err := sns.NewTopic(ctx, name+"-topic", &sns.TopicArgs{
 		Name: pulumi.String(physical), KmsMasterKeyId: key.Arn, Tags: p.tags("alerts"),
-		Policy: document(statement{
-			Sid: "Alarms", Effect: "Allow", Principal: map[string]any{"Service": "cloudwatch.amazonaws.com"}, Action: []string{"sns:Publish"},
-			Resource:  p.arn("sns", physical),
-			Condition: p.ours(),
-		}),
+		Policy: document(p.publishes("Alarms", "cloudwatch.amazonaws.com", physical), p.publishes("Events", rdsEvents, physical)),
 	}, p.child(a)...)
 	if err != nil {
 		return fmt.Errorf("creating the alerts' topic: %w", err)

@@ -82,13 +82,15 @@ func (p *Platform) name(limit naming.Limit, parts ...string) string {
 
 // tags are on everything that takes tags: the user's, and the platform's own,
 // which win.
-func (p *Platform) tags(name string) pulumi.StringMap {
+func (p *Platform) tags(name string) pulumi.StringMap { return pulumi.ToStringMap(p.tagTexts(name)) }
+
+func (p *Platform) tagTexts(name string) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, p.settings.Tags)
 	all["Name"] = p.name(naming.Tag, name)
 	all["project"] = settings.Project
 	all["stack"] = p.settings.Stack
-	return pulumi.ToStringMap(all)
+	return all
 }
 
 // arn is the ARN of something in the stack's account and region.

@@ -176,10 +176,19 @@ func (p *Platform) nodes(ctx *pulumi.Context, name string, c *platform.Cluster, 
 	after, err := p.addons(ctx, name, c, cluster, append(csiReady, group), []addon{
 		{name: "coredns"},
 		{name: "metrics-server"},
+		// Without it the repair of nodes sees no more than the kubelet's own word
+		// (docs.aws.amazon.com/eks/latest/userguide/node-health.html).
+		{name: "eks-node-monitoring-agent"},
 		{name: "aws-ebs-csi-driver", account: "ebs-csi-controller-sa", role: csi},
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(p.made.recommended) > 0 {
+		// One line to paste: two environments of one commit are alike only when pinned.
+		if err := ctx.Log.Info("versions that AWS recommends now, of what cluster.addons and cluster.nodes.release do not pin: "+strings.Join(p.made.recommended, ", "), nil); err != nil {
+			return nil, fmt.Errorf("logging: %w", err)
+		}
 	}
 	return append(append(before, group), after...), nil
 }
@@ -251,6 +260,7 @@ func (p *Platform) addonVersion(ctx *pulumi.Context, name string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("looking up the version of add-on %s for Kubernetes %s: %w", name, p.settings.Cluster.Version, err)
 	}
+	p.made.recommended = append(p.made.recommended, name+": "+found.Version)
 	return found.Version, nil
 }
 
@@ -269,6 +279,7 @@ func (p *Platform) nodeRelease(ctx *pulumi.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("looking up the nodes' image for Kubernetes %s: %w", s.Version, err)
 	}
+	p.made.recommended = append(p.made.recommended, "release: "+found.InsecureValue)
 	return found.InsecureValue, nil
 }
 
@@ -356,7 +367,15 @@ func (p *Platform) kubeconfig(cluster *eks.Cluster) pulumi.StringOutput {
 // loadBalancer asks for a network load balancer: the classic one that is the
 // default ends a connection after 60 idle seconds, in the middle of an upload.
 func (p *Platform) loadBalancer() map[string]string {
-	annotations := map[string]string{loadBalancerPrefix + "type": "nlb", loadBalancerPrefix + "cross-zone-load-balancing-enabled": "true"}
+	var tags []string
+	for key, value := range p.tagTexts("load-balancer") {
+		tags = append(tags, key+"="+value)
+	}
+	slices.Sort(tags)
+	annotations := map[string]string{
+		loadBalancerPrefix + "type": "nlb", loadBalancerPrefix + "cross-zone-load-balancing-enabled": "true",
+		loadBalancerPrefix + "additional-resource-tags": strings.Join(tags, ","),
+	}
 	if subnets := p.settings.Network.LoadBalancerSubnetIDs; len(subnets) > 0 {
 		annotations[loadBalancerPrefix+"subnets"] = strings.Join(subnets, ",")
 	}

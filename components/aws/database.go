@@ -109,7 +109,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		return nil, fmt.Errorf("creating the database's subnet group: %w", err)
 	}
 	firewall, err := ec2.NewSecurityGroup(ctx, name+"-firewall", &ec2.SecurityGroupArgs{
-		Description: pulumi.String("PostgreSQL, from the cluster's nodes only"), VpcId: p.made.vpc,
+		Description: pulumi.String("PostgreSQL, from the nodes of the cluster only"), VpcId: p.made.vpc,
 		Ingress: ec2.SecurityGroupIngressArray{&ec2.SecurityGroupIngressArgs{
 			Description: pulumi.String("nodes and pods"), Protocol: pulumi.String("tcp"),
 			FromPort: pulumi.Int(d.Port), ToPort: pulumi.Int(d.Port), SecurityGroups: pulumi.StringArray{p.made.nodeSecurityGroup},
@@ -151,7 +151,11 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 	throwaway := p.settings.Profile == settings.Dev
 	instance, err := rds.NewInstance(ctx, name+"-instance", &rds.InstanceArgs{
 		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgresMajor),
-		AutoMinorVersionUpgrade: pulumi.Bool(true), InstanceClass: pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
+		AutoMinorVersionUpgrade: pulumi.Bool(true),
+		// Extended support is billed by vCPU and hour from the end of standard support on,
+		// and read at creation only (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support.html).
+		EngineLifecycleSupport: pulumi.String("open-source-rds-extended-support-disabled"),
+		InstanceClass:          pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
 		DbName: pulumi.String(d.Name), Username: pulumi.String(admin), Password: password,
 		DbSubnetGroupName: group.Name, VpcSecurityGroupIds: pulumi.StringArray{firewall.ID().ToStringOutput()}, PubliclyAccessible: pulumi.Bool(false),
 		ParameterGroupName: parameters.Name,
@@ -169,7 +173,9 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		// The authority whose root certificate the pods trust.
 		CaCertIdentifier: pulumi.String("rds-ca-rsa2048-g1"),
 		Tags:             p.tags("database"),
-	}, p.child(d, append(protect.Options(p.settings.Protect), pulumi.DependsOn([]pulumi.Resource{logs}))...)...)
+	}, p.child(d, append(protect.Options(p.settings.Protect), pulumi.DependsOn([]pulumi.Resource{logs}),
+		// RDS reads it once and shows the first value for ever.
+		pulumi.IgnoreChanges([]string{"engineLifecycleSupport"}))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the database: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
@@ -24,9 +25,11 @@ const (
 // existing is the network of network.vpcId while it is looked up.
 type existing struct {
 	*Platform
-	ctx      *pulumi.Context
-	with     pulumi.InvokeOption
-	vpc      *ec2.LookupVpcResult
+	ctx  *pulumi.Context
+	with pulumi.InvokeOption
+	vpc  *ec2.LookupVpcResult
+	// cluster is nil before there is one.
+	cluster  *eks.LookupClusterResult
 	problems settings.Problems
 	warnings []string
 }
@@ -52,11 +55,15 @@ func (p *Platform) lookUpNetwork(ctx *pulumi.Context) error {
 	private := e.subnets(privateKey, s.PrivateSubnetIDs)
 	e.checkPrivate(private)
 	e.checkStoreEndpoints(private)
+	if err := e.checkNodes(private); err != nil {
+		return err
+	}
 	database := private
 	if len(s.DatabaseSubnetIDs) > 0 {
 		database = e.subnets(databaseKey, s.DatabaseSubnetIDs)
 		e.checkDatabase(database)
 	}
+	e.checkKept(private)
 	e.checkBalancer(e.subnets(balancerKey, s.LoadBalancerSubnetIDs), private)
 	if len(e.problems) > 0 {
 		return e.problems
@@ -97,6 +104,7 @@ func (e *existing) checkVPC() {
 	// Neither cluster nor database moves; a new security group and new nodes would be
 	// made before that shows.
 	if cluster, err := eks.LookupCluster(e.ctx, &eks.LookupClusterArgs{Name: e.name(naming.EKS)}, e.with); err == nil {
+		e.cluster = cluster
 		e.problems.Want(cluster.VpcConfig.VpcId == e.vpc.Id, "network.vpcId", e.vpc.Id, "%s, where the cluster is: a stack keeps its network", cluster.VpcConfig.VpcId)
 	}
 }
@@ -152,6 +160,51 @@ func (e *existing) checkPrivate(all []existingSubnet) {
 		if s.routes != nil && !slices.ContainsFunc(s.routes.Routes, isDefault) {
 			e.warn("%s: %s shows no default route: without one nodes join and pull images only through interface endpoints", privateKey, s.Id)
 		}
+	}
+}
+
+// checkNodes is about whether there are such nodes where the subnets are.
+func (e *existing) checkNodes(all []existingSubnet) error {
+	offered, err := e.zonesWithNodes(e.ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		e.problems.Want(slices.Contains(offered, s.AvailabilityZone), privateKey, s.Id, "a subnet in another zone, or another cluster.nodes.type: %s has no %s",
+			s.AvailabilityZone, e.settings.Cluster.Nodes.Type)
+	}
+	return nil
+}
+
+// checkKept is about what cannot move once it is there: a cluster takes subnets of
+// its first zones only, a database gives up no subnet
+// (docs.aws.amazon.com/eks/latest/userguide/network-reqs.html,
+// docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html).
+func (e *existing) checkKept(private []existingSubnet) {
+	if e.cluster != nil {
+		var first []string
+		for _, id := range e.cluster.VpcConfig.SubnetIds {
+			if subnet, err := ec2.LookupSubnet(e.ctx, &ec2.LookupSubnetArgs{Id: &id}, e.with); err == nil {
+				first = append(first, subnet.AvailabilityZone)
+			}
+		}
+		for _, s := range private {
+			e.problems.Want(len(first) == 0 || slices.Contains(first, s.AvailabilityZone), privateKey, s.Id, "a subnet in the zones of the cluster, %s, which it keeps", strings.Join(slices.Compact(slices.Sorted(slices.Values(first))), " and "))
+		}
+	}
+	if e.settings.Database.Mode != "managed" {
+		return
+	}
+	group, err := rds.LookupSubnetGroup(e.ctx, &rds.LookupSubnetGroupArgs{Name: e.name(naming.RDS)}, e.with)
+	if err != nil {
+		return
+	}
+	key, listed := databaseKey, e.settings.Network.DatabaseSubnetIDs
+	if len(listed) == 0 {
+		key, listed = privateKey, e.settings.Network.PrivateSubnetIDs
+	}
+	for _, id := range group.SubnetIds {
+		e.problems.Want(slices.Contains(listed, id), key, listed, "%s too: the database is in it, and RDS gives up no subnet", id)
 	}
 }
 

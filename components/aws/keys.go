@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -9,6 +10,10 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
+
+// outlived are the keys of what a production stack leaves behind also without
+// protection: snapshots and backups, volumes, and copies of secrets for a week.
+var outlived = []string{"database", "volumes", "secrets"}
 
 // key makes a KMS key that rotates every year, with an alias. What it encrypts
 // is lost with it, so it is guarded, and a deletion waits for 30 days, the
@@ -25,8 +30,7 @@ func (p *Platform) key(ctx *pulumi.Context, parent pulumi.Resource, name, purpos
 		EnableKeyRotation: pulumi.Bool(true), DeletionWindowInDays: pulumi.Int(30),
 		Policy: document(append([]statement{account}, more...)...), Tags: p.tags(purpose),
 	}, p.child(parent, pulumi.Protect(p.settings.Protect),
-		// Without protection too: snapshots and backups that outlive the stack need it.
-		pulumi.RetainOnDelete(p.settings.Protect || p.settings.Profile == settings.Production))...)
+		pulumi.RetainOnDelete(p.settings.Protect || p.settings.Profile == settings.Production && slices.Contains(outlived, purpose)))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the %s key: %w", purpose, err)
 	}

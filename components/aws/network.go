@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
@@ -52,6 +53,8 @@ type made struct {
 	alerts pulumi.StringOutput
 	// admin is the login of a managed database's administrator.
 	admin pulumi.Map
+	// recommended are the versions that no setting pins, name: version.
+	recommended []string
 }
 
 // subnets cuts the VPC: three public /26 for load balancers and NAT gateways,
@@ -126,15 +129,34 @@ func (p *Platform) ownNetwork(ctx *pulumi.Context, name string, n *platform.Netw
 	if err != nil {
 		return fmt.Errorf("listing the zones of %s: %w", p.settings.Region, err)
 	}
-	if len(available.Names) < zones {
-		return fmt.Errorf("region is %q with %d zones; want one with at least %d", p.settings.Region, len(available.Names), zones)
+	offered, err := p.zonesWithNodes(ctx)
+	if err != nil {
+		return err
+	}
+	names := slices.DeleteFunc(available.Names, func(zone string) bool { return !slices.Contains(offered, zone) })
+	if len(names) < zones {
+		return fmt.Errorf("cluster.nodes.type is %q in %s, in %d zones that EKS is in; want at least %d", p.settings.Cluster.Nodes.Type, p.settings.Region, len(names), zones)
 	}
 	if err := p.vpc(ctx, name, n, cidr); err != nil {
 		return err
 	}
 	cut := plan(cidr)
 	p.made.privateRanges, p.made.databaseRanges = cut.private, cut.database
-	return p.subnets(ctx, name, n, cut, available.Names[:zones])
+	return p.subnets(ctx, name, n, cut, names[:zones])
+}
+
+// zonesWithNodes are those that have cluster.nodes.type: in the others EKS refuses
+// the nodes when network and cluster are made.
+func (p *Platform) zonesWithNodes(ctx *pulumi.Context) ([]string, error) {
+	kind, where := p.settings.Cluster.Nodes.Type, "availability-zone"
+	offers, err := ec2.GetInstanceTypeOfferings(ctx, &ec2.GetInstanceTypeOfferingsArgs{
+		LocationType: &where,
+		Filters:      []ec2.GetInstanceTypeOfferingsFilter{{Name: "instance-type", Values: []string{kind}}},
+	}, pulumi.Provider(p.provider))
+	if err != nil {
+		return nil, fmt.Errorf("asking where %s is: %w", kind, err)
+	}
+	return offers.Locations, nil
 }
 
 func (p *Platform) vpc(ctx *pulumi.Context, name string, n *platform.Network, cidr netip.Prefix) error {
@@ -283,6 +305,9 @@ func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.N
 					fmt.Sprintf("arn:%s:s3:::al2023-repos-%s-de612dc2/*", partition, p.settings.Region),
 					// registry.k8s.io sends nodes in AWS here.
 					fmt.Sprintf("arn:%s:s3:::prod-registry-k8s-io-%s/*", partition, p.settings.Region),
+					// Docker Hub, where the gateway's image is, sends everybody in AWS here; from
+					// us-east-1 the way leads through this endpoint.
+					fmt.Sprintf("arn:%s:s3:::docker-images-prod/*", partition),
 				},
 			},
 		),

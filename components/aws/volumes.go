@@ -24,8 +24,7 @@ const (
 )
 
 // volumes makes the storage class of a database in the cluster: encrypted with a
-// key of the stack, which the driver may use, and tagged. Other tags make the
-// class anew; volumes that are there keep theirs.
+// key of the stack, which the driver may use.
 func (p *Platform) volumes(ctx *pulumi.Context, name string, cluster *platform.Cluster, opts ...pulumi.ResourceOption) (*storagev1.StorageClass, error) {
 	v := &pulumi.ResourceState{}
 	if err := ctx.RegisterComponentResource(volumesToken, name, v, opts...); err != nil {
@@ -54,22 +53,22 @@ func (p *Platform) volumes(ctx *pulumi.Context, name string, cluster *platform.C
 	if err != nil {
 		return nil, fmt.Errorf("allowing the volume driver to use the database's key: %w", err)
 	}
-	parameters := pulumi.StringMap{"kmsKeyId": key.Arn}
-	tags := p.tags("database")
-	for i, tag := range slices.Sorted(maps.Keys(tags)) {
-		parameters[fmt.Sprintf("tagSpecification_%d", i+1)] = pulumi.Sprintf("%s=%s", tag, tags[tag])
-	}
-	class, err := p.storageClass(ctx, name, v, cluster, databaseClass, parameters, pulumi.DependsOn([]pulumi.Resource{policy}))
+	class, err := p.storageClass(ctx, name, v, cluster, databaseClass, pulumi.StringMap{"kmsKeyId": key.Arn}, pulumi.DependsOn([]pulumi.Resource{policy}))
 	if err != nil {
 		return nil, err
 	}
 	return class, ctx.RegisterResourceOutputs(v, pulumi.Map{})
 }
 
-// storageClass is encrypted, grows, and makes a volume in the zone of its pod.
+// storageClass is encrypted, grows, tags its volumes, and makes one in the zone of
+// its pod. Other tags make the class anew; volumes that are there keep theirs.
 func (p *Platform) storageClass(ctx *pulumi.Context, name string, parent pulumi.Resource, cluster *platform.Cluster, class string, parameters pulumi.StringMap, opts ...pulumi.ResourceOption) (*storagev1.StorageClass, error) {
 	all := pulumi.StringMap{"type": pulumi.String("gp3"), "encrypted": pulumi.String("true")}
 	maps.Copy(all, parameters)
+	tags := p.tagTexts(class)
+	for i, tag := range slices.Sorted(maps.Keys(tags)) {
+		all[fmt.Sprintf("tagSpecification_%d", i+1)] = pulumi.String(tag + "=" + tags[tag])
+	}
 	made, err := storagev1.NewStorageClass(ctx, name+"-storage", &storagev1.StorageClassArgs{
 		Metadata: &metav1.ObjectMetaArgs{
 			Name: pulumi.String(class), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String(fmt.Sprint(class == defaultClass))},

@@ -16,7 +16,7 @@ var kubernetesVersions = []string{"1.35", "1.36", "1.37"}
 var ownedTags = []string{"owner", "cost-centre"}
 
 // eksAddons are the add-ons of a cluster on AWS.
-var eksAddons = []string{"aws-ebs-csi-driver", "coredns", "eks-pod-identity-agent", "kube-proxy", "metrics-server", "vpc-cni"}
+var eksAddons = []string{"aws-ebs-csi-driver", "coredns", "eks-node-monitoring-agent", "eks-pod-identity-agent", "kube-proxy", "metrics-server", "vpc-cni"}
 
 var (
 	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)

@@ -393,7 +393,7 @@ var onAWS = []invalid{
 	{name: "local images", base: cloud, changes: config{"profile": "dev", "images": `{"source": "local"}`}, want: []string{
 		`images.source is "local"; want upstream in profile production and on clouds: nobody loads images into their nodes`}},
 	{name: "misspelled add-on", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "addons": {"core-dns": "v1.12.0"}}`}, want: []string{
-		"cluster.addons.core-dns is not an add-on of the cluster; want one of aws-ebs-csi-driver, coredns, eks-pod-identity-agent, kube-proxy, metrics-server, vpc-cni"}},
+		"cluster.addons.core-dns is not an add-on of the cluster; want one of aws-ebs-csi-driver, coredns, eks-node-monitoring-agent, eks-pod-identity-agent, kube-proxy, metrics-server, vpc-cni"}},
 	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
 		"network.natGateways is 2; want 1, or 3 for one in every zone"}},
@@ -475,9 +475,11 @@ not in it: tax, discounts, capacity units of the load balancer, snapshots beyond
 		"budget.usage.downloadedGiB is -1; want at least 0",
 		"budget.usage.loggedGiB is -1; want at least 0",
 		"budget.hourlyUSD.m7i.xlarge is 0; want more than 0"}},
-	{name: "budget", base: cloud, changes: config{"budget": `{"monthlyUSD": 0, "emails": ["nobody"]}`}, want: []string{
+	{name: "budget", base: cloud, changes: config{"budget": `{"monthlyUSD": 0, "emails": ["nobody", "Ana <ana@example.com>", "1@a.b", "2@a.b", "3@a.b", "4@a.b", "5@a.b", "6@a.b", "7@a.b", "8@a.b", "9@a.b"]}`}, want: []string{
 		"budget.monthlyUSD is 0; want at least 1",
-		`budget.emails is "nobody"; want an e-mail address`}},
+		`budget.emails is "nobody"; want an e-mail address, without a name`,
+		`budget.emails is "Ana <ana@example.com>"; want an e-mail address, without a name`,
+		`budget.emails is ["nobody","Ana <ana@example.com>","1@a.b","2@a.b","3@a.b","4@a.b","5@a.b","6@a.b","7@a.b","8@a.b","9@a.b"]; want at most 10: a list has room for more people`}},
 	{name: "a cloud's settings without a cloud", changes: config{"account": "111122223333", "network": `{"natGateways": 1, "flowLogs": true}`,
 		"cluster":   `{"context": "c", "version": "1.36", "apiAccessCIDRs": ["192.0.2.0/24"], "admins": ["a"], "addons": {"coredns": "v1"}}`,
 		"artifacts": `{"store": "managed"}`, "database": `{"maxStorageGiB": 500, "instanceType": "db.m7g.large", "highAvailability": true}`}, want: []string{

@@ -384,9 +384,11 @@ func (s *Settings) checkBudget(p *Problems) {
 	p.Want(s.Budget.MonthlyUSD >= 1, "budget.monthlyUSD", s.Budget.MonthlyUSD, "at least 1")
 	p.Want(len(s.Budget.Emails) > 0, "budget.emails", s.Budget.Emails, "at least one address: budget and alarms are of use to nobody without")
 	for _, e := range s.Budget.Emails {
-		_, err := mail.ParseAddress(e)
-		p.Want(err == nil, "budget.emails", e, "an e-mail address")
+		address, err := mail.ParseAddress(e)
+		p.Want(err == nil && address.Address == e, "budget.emails", e, "an e-mail address, without a name")
 	}
+	// AWS takes no more subscribers of one alert (docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html).
+	p.Want(len(s.Budget.Emails) <= 10, "budget.emails", s.Budget.Emails, "at most 10: a list has room for more people")
 	s.checkEstimate(p)
 }
 

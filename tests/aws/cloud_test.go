@@ -18,6 +18,8 @@ type cloud struct {
 	// cluster is the VPC of a cluster that is there.
 	endpoint bool
 	cluster  string
+	// zones of the region, a to c without.
+	zones []any
 	// change alters an answer, or refuses it; asked is what the question is about.
 	change func(name, asked string, answer map[string]any) error
 }
@@ -60,7 +62,11 @@ func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyM
 	answer := map[string]any{}
 	switch token {
 	case "aws:index/getAvailabilityZones:getAvailabilityZones":
-		answer = map[string]any{"names": []any{c.region + "a", c.region + "b", c.region + "c"}, "zoneIds": []any{}, "groupNames": []any{}, "id": "x", "region": "x"}
+		zones := c.zones
+		if zones == nil {
+			zones = []any{c.region + "a", c.region + "b", c.region + "c"}
+		}
+		answer = map[string]any{"names": zones, "zoneIds": []any{}, "groupNames": []any{}, "id": "x", "region": "x"}
 	case "aws:index/getCallerIdentity:getCallerIdentity":
 		caller := c.caller
 		if caller == "" {

@@ -360,6 +360,7 @@ var wishes = []wish{
 		"StorageEncrypted=true", "KmsKeyId=arn:aws:kms:", "DeletionProtection=true", "PubliclyAccessible=false", "MultiAZ=true",
 		"BackupRetentionPeriod=30", "MaxAllocatedStorage=1000",
 	}},
+	{"rds", "CreateEventSubscription", []string{"=low storage"}},
 	{"rds", "ModifyDBInstance", []string{"CACertificateIdentifier=rds-ca-rsa2048-g1"}},
 	{"rds", "ModifyDBParameterGroup", []string{"rds.force_ssl", "max_connections"}},
 	{"eks", "POST /clusters", []string{

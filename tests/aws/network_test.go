@@ -70,9 +70,15 @@ func (c cloud) network(name, asked string) (map[string]any, error) {
 		if c.endpoint {
 			return map[string]any{"id": "vpce-2", "privateDnsEnabled": true, "dnsOptions": []any{map[string]any{"privateDnsOnlyForInboundResolverEndpoint": false}}}, nil
 		}
+	case "getInstanceTypeOfferings":
+		return map[string]any{"locations": []any{c.region + "a", c.region + "b", c.region + "c"}}, nil
 	case "getCluster":
 		if c.cluster != "" {
-			return map[string]any{"vpcConfig": map[string]any{"vpcId": c.cluster}}, nil
+			return map[string]any{"vpcConfig": map[string]any{"vpcId": c.cluster, "subnetIds": []any{"subnet-0123456789abcde1a", "subnet-0123456789abcde1b", "subnet-0123456789abcde1c"}}}, nil
+		}
+	case "getSubnetGroup":
+		if c.cluster != "" {
+			return map[string]any{"subnetIds": []any{"subnet-0123456789abcde2a", "subnet-0123456789abcde2b"}}, nil
 		}
 	}
 	return nil, none
@@ -292,6 +298,21 @@ func TestAnUnfitNetworkIsRefused(t *testing.T) {
 		{name: "another way to S3", network: fits, cloud: cloud{endpoint: true}, problems: []string{
 			`artifacts.cidrs is []; want the addresses of vpce-2, the interface endpoint that S3's names lead to in ` + vpc,
 		}},
+		{name: "nodes that are not there", network: fits, cloud: cloud{change: answer("m7i.xlarge", map[string]any{"locations": []any{"eu-central-1a", "eu-central-1b"}})}, problems: []string{
+			`network.privateSubnetIds is "` + id + `1c"; want a subnet in another zone, or another cluster.nodes.type: eu-central-1c has no m7i.xlarge`,
+		}},
+		{name: "the cluster is in other zones", network: fits, cloud: cloud{cluster: vpc, change: answer("mlflow-aws-network", map[string]any{"vpcConfig": map[string]any{
+			"vpcId": vpc, "subnetIds": []any{id + "1a", id + "2b"},
+		}})}, problems: []string{
+			`network.privateSubnetIds is "` + id + `1c"; want a subnet in the zones of the cluster, eu-central-1a and eu-central-1b, which it keeps`,
+		}},
+		{name: "the database is elsewhere", network: fits, cloud: cloud{cluster: vpc, change: answer("mlflow-aws-network", map[string]any{"subnetIds": []any{id + "2a", id + "2f"}})}, problems: []string{
+			`network.databaseSubnetIds is ["` + id + `2a","` + id + `2b","` + id + `2c"]; want ` + id + `2f too: the database is in it, and RDS gives up no subnet`,
+		}},
+		{name: "the database is beside the nodes", network: networkOf(subnetIDs("1a", "1b", "1c"), "[]", subnetIDs("1a", "1b", "1c")), cloud: cloud{cluster: vpc}, problems: []string{
+			`network.privateSubnetIds is ["` + id + `1a","` + id + `1b","` + id + `1c"]; want ` + id + `2a too`,
+			`network.privateSubnetIds is ["` + id + `1a","` + id + `1b","` + id + `1c"]; want ` + id + `2b too`,
+		}},
 		{name: "no VPC", network: fits, cloud: cloud{change: refused("getVpc " + vpc)}, problems: []string{`network.vpcId is "` + vpc + `"; want a VPC of eu-central-1 that AWS shows: `}},
 		{name: "no subnet", network: fits, cloud: cloud{change: refused("getSubnet " + id + "2b")}, problems: []string{
 			`network.databaseSubnetIds is "` + id + `2b"; want a subnet that AWS shows: `,
@@ -423,4 +444,33 @@ func overlaps(g *graph.Graph) []string {
 		bad = append(bad, "there are not three subnets of each kind")
 	}
 	return bad
+}
+
+// TestZonesHaveTheNodes: a zone without the nodes' type is passed over; with too few
+// nothing is made.
+func TestZonesHaveTheNodes(t *testing.T) {
+	zonesOf := func(offered ...any) ([]string, error) {
+		r := run(t, "Pulumi.prod.yaml")
+		r.Cloud = cloud{region: "eu-central-1", change: func(name, _ string, answer map[string]any) error {
+			if name == "getInstanceTypeOfferings" {
+				answer["locations"] = offered
+			}
+			return nil
+		}, zones: []any{"eu-central-1a", "eu-central-1b", "eu-central-1c", "eu-central-1d"}}
+		g, err := graph.Record(r, newProgram())
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for _, n := range g.OfType("aws:ec2/subnet:Subnet") {
+			names = append(names, text(n, "availabilityZone"))
+		}
+		slices.Sort(names)
+		return slices.Compact(names), nil
+	}
+	got, err := zonesOf("eu-central-1d", "eu-central-1a", "eu-central-1c")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"eu-central-1a", "eu-central-1c", "eu-central-1d"}, got)
+	_, err = zonesOf("eu-central-1a", "eu-central-1b")
+	require.ErrorContains(t, err, `cluster.nodes.type is "m7i.xlarge" in eu-central-1, in 2 zones that EKS is in; want at least 3`)
 }

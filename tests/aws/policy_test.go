@@ -175,19 +175,24 @@ func TestPolicies(t *testing.T) {
 			allowed: []request{{principal: "vpc-flow-logs.amazonaws.com", action: "sts:AssumeRole", context: map[string]string{"aws:SourceAccount": account}}},
 			denied:  []request{{principal: "vpc-flow-logs.amazonaws.com", action: "sts:AssumeRole", context: map[string]string{"aws:SourceAccount": stranger}}}},
 		{node: "alerts-key", input: "policy",
-			allowed: []request{{principal: account, action: "kms:PutKeyPolicy"}, {principal: "cloudwatch.amazonaws.com", action: "kms:GenerateDataKey", context: map[string]string{"aws:SourceAccount": account}}},
+			allowed: []request{{principal: account, action: "kms:PutKeyPolicy"}, {principal: "cloudwatch.amazonaws.com", action: "kms:GenerateDataKey", context: map[string]string{"aws:SourceAccount": account}}, {principal: "events.rds.amazonaws.com", action: "kms:GenerateDataKey"}},
 			denied: []request{
 				{principal: "cloudwatch.amazonaws.com", action: "kms:GenerateDataKey", context: map[string]string{"aws:SourceAccount": stranger}},
 				{principal: "cloudwatch.amazonaws.com", action: "kms:ScheduleKeyDeletion", context: map[string]string{"aws:SourceAccount": account}},
+				{principal: "events.rds.amazonaws.com", action: "kms:ScheduleKeyDeletion"},
 				{principal: stranger, action: "kms:Decrypt"},
 			}},
 		{node: "alerts-topic", input: "policy",
 			allowed: []request{{principal: "cloudwatch.amazonaws.com", action: "sns:Publish", resource: "arn:aws:sns:eu-central-1:" + account + ":mlflow-prod-alerts", context: map[string]string{"aws:SourceAccount": account}}},
-			denied:  []request{{principal: stranger, action: "sns:Subscribe", resource: "arn:aws:sns:eu-central-1:" + account + ":mlflow-prod-alerts"}}},
+			denied: []request{
+				{principal: stranger, action: "sns:Subscribe", resource: "arn:aws:sns:eu-central-1:" + account + ":mlflow-prod-alerts"},
+				{principal: "events.rds.amazonaws.com", action: "sns:Publish", resource: "arn:aws:sns:eu-central-1:" + account + ":mlflow-prod-alerts", context: map[string]string{"aws:SourceAccount": stranger}},
+			}},
 		{node: "network-s3", input: "policy",
 			allowed: []request{
 				{action: "s3:PutObject", resource: bucketARN + "/x", context: map[string]string{"s3:ResourceAccount": account}},
 				{action: "s3:GetObject", resource: "arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/sha256"},
+				{action: "s3:GetObject", resource: "arn:aws:s3:::docker-images-prod/registry-v2/docker/registry/v2/blobs/sha256/x/data"},
 			},
 			denied: []request{
 				{action: "s3:PutObject", resource: "arn:aws:s3:::exfiltration/x", context: map[string]string{"s3:ResourceAccount": stranger}},

@@ -3,6 +3,7 @@ package aws_test
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -191,11 +192,44 @@ func untagged(g *graph.Graph) []string {
 			}
 		}
 	}
-	return bad
+	// What Kubernetes makes in AWS is tagged by what asks for it.
+	bad = append(bad, each(g, "kubernetes:storage.k8s.io/v1:StorageClass", func(n graph.Node) string {
+		if all := fmt.Sprint(value(n, "parameters")); !strings.Contains(all, "owner=") || !strings.Contains(all, "stack=") {
+			return "makes volumes without tags"
+		}
+		return ""
+	})...)
+	return append(bad, eachOf(g, "kubernetes:core/v1:Service", true, func(n graph.Node) string {
+		tags := text(n, `metadata.annotations["`+loadBalancer+`additional-resource-tags"]`)
+		if text(n, "spec.type") == "LoadBalancer" && (!strings.Contains(tags, "owner=") || !strings.Contains(tags, ",stack=")) {
+			return "makes a load balancer without tags"
+		}
+		return ""
+	})...)
+}
+
+// described is what EC2 takes for the description of a security group and of its
+// rules (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html);
+// neither the provider nor the emulator looks.
+var described = regexp.MustCompile(`^[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
+
+func misdescribed(g *graph.Graph) []string {
+	return eachOf(g, "aws:ec2/securityGroup:SecurityGroup", managed(g), func(n graph.Node) string {
+		for _, path := range []string{"description", "ingress[0].description"} {
+			if !described.MatchString(text(n, path)) {
+				return "has a " + path + " that EC2 refuses: " + text(n, path)
+			}
+		}
+		return ""
+	})
 }
 
 func guarded() []property {
 	return []property{
+		{"EC2 takes the descriptions", misdescribed, map[string]func(*graph.Graph){
+			"an apostrophe": set("database-firewall", "description", "PostgreSQL, from the cluster's nodes only"),
+			"a rule":        set("database-firewall", "ingress[0].description", "nodes & pods, that's all"),
+		}},
 		{"stateful things carry every layer of protection", unguarded, map[string]func(*graph.Graph){
 			"not protected":       edit("database-instance", func(n *graph.Node) { n.Protect = false }),
 			"not retained":        edit("bucket-data-bucket", func(n *graph.Node) { n.Retain = false }),
@@ -208,6 +242,8 @@ func guarded() []property {
 		}},
 		{"everything taggable is tagged", untagged, map[string]func(*graph.Graph){
 			"no tags": set("network-vpc", "tags", nil), "no owner": set("database-instance", `tags["owner"]`, nil),
+			"volumes":       set("cluster-storage", "parameters.tagSpecification_4", nil),
+			"load balancer": func(g *graph.Graph) { g.Set(balancerOf(g), "metadata.annotations", nil) },
 		}},
 		{"everything is encrypted with a key of the stack", unencrypted, map[string]func(*graph.Graph){
 			"database":     set("database-instance", "storageEncrypted", false),
@@ -395,6 +431,9 @@ func operated() []property {
 			"one zone":              set("cluster-nodes", "subnetIds", []any{"network-private-0-subnet-id"}),
 			"nodes never patched":   set("cluster-nodes", "releaseVersion", nil),
 			"no standby":            set("database-instance", "multiAz", false),
+			"extended support":      set("database-instance", "engineLifecycleSupport", nil),
+			"no events":             remove("database-events"),
+			"events for nobody":     set("database-events", "snsTopic", nil),
 			"no backups":            set("database-instance", "backupRetentionPeriod", 0),
 			"plain connections":     set("database-parameters", "parameters[1].value", "0"),
 			"wrong apply method":    set("database-parameters", "parameters[0].applyMethod", "immediate"),
@@ -440,6 +479,9 @@ func unoperated(g *graph.Graph) []string {
 		return ""
 	})...)
 	bad = append(bad, eachDatabase(g, func(n graph.Node) string {
+		if text(n, "engineLifecycleSupport") != "open-source-rds-extended-support-disabled" {
+			return "is billed for extended support one day"
+		}
 		if production && !isTrue(n, "multiAz") || value(n, "backupRetentionPeriod").NumberValue() < 7 ||
 			text(n, "caCertIdentifier") != "rds-ca-rsa2048-g1" || !value(n, "maxAllocatedStorage").IsNumber() {
 			return "lacks standby, backups, growth or the authority that pods trust"
@@ -464,6 +506,12 @@ func unoperated(g *graph.Graph) []string {
 	bad = append(bad, each(g, "aws:cloudwatch/metricAlarm:MetricAlarm", func(n graph.Node) string {
 		if v := value(n, "alarmActions"); !v.IsArray() || len(v.ArrayValue()) == 0 {
 			return "tells nobody"
+		}
+		return ""
+	})...)
+	bad = append(bad, eachOf(g, "aws:rds/eventSubscription:EventSubscription", managed(g), func(n graph.Node) string {
+		if text(n, "snsTopic") == "" || !strings.Contains(fmt.Sprint(value(n, "eventCategories")), "low storage") {
+			return "does not tell that storage ends"
 		}
 		return ""
 	})...)

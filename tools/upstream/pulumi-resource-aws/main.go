@@ -51,6 +51,7 @@ var resources = map[string]string{
 	"aws_iam_role_policy_attachment":        "iam/RolePolicyAttachment",
 	"aws_kms_alias":                         "kms/Alias",
 	"aws_kms_key":                           "kms/Key",
+	"aws_db_event_subscription":             "rds/EventSubscription",
 	"aws_db_instance":                       "rds/Instance",
 	"aws_db_parameter_group":                "rds/ParameterGroup",
 	"aws_db_subnet_group":                   "rds/SubnetGroup",
@@ -70,17 +71,19 @@ var resources = map[string]string{
 
 // functions are those of the published provider.
 var functions = map[string]string{
-	"aws_availability_zones": "index/getAvailabilityZones",
-	"aws_caller_identity":    "index/getCallerIdentity",
-	"aws_eks_addon_version":  "eks/getAddonVersion",
-	"aws_eks_cluster":        "eks/getCluster",
-	"aws_prefix_list":        "ec2/getPrefixList",
-	"aws_route_table":        "ec2/getRouteTable",
-	"aws_ssm_parameter":      "ssm/getParameter",
-	"aws_subnet":             "ec2/getSubnet",
-	"aws_vpc":                "ec2/getVpc",
-	"aws_vpc_dhcp_options":   "ec2/getVpcDhcpOptions",
-	"aws_vpc_endpoint":       "ec2/getVpcEndpoint",
+	"aws_availability_zones":          "index/getAvailabilityZones",
+	"aws_caller_identity":             "index/getCallerIdentity",
+	"aws_db_subnet_group":             "rds/getSubnetGroup",
+	"aws_ec2_instance_type_offerings": "ec2/getInstanceTypeOfferings",
+	"aws_eks_addon_version":           "eks/getAddonVersion",
+	"aws_eks_cluster":                 "eks/getCluster",
+	"aws_prefix_list":                 "ec2/getPrefixList",
+	"aws_route_table":                 "ec2/getRouteTable",
+	"aws_ssm_parameter":               "ssm/getParameter",
+	"aws_subnet":                      "ec2/getSubnet",
+	"aws_vpc":                         "ec2/getVpc",
+	"aws_vpc_dhcp_options":            "ec2/getVpcDhcpOptions",
+	"aws_vpc_endpoint":                "ec2/getVpcEndpoint",
 }
 
 // renamed are properties that the published provider gives other names.
