@@ -33,7 +33,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	if err != nil {
 		return nil, err
 	}
-	data, err := p.privateBucket(ctx, b, name+"-data", physical, "aws:kms", key.Arn)
+	data, err := p.privateBucket(ctx, b, name+"-data", physical, "aws:kms", key.Arn, ownKey(physical, key.Arn)...)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +133,25 @@ func (p *Platform) closed(physical string) []statement {
 				"Bool":            map[string]any{"aws:PrincipalIsAWSService": "false"},
 			},
 		},
+	}
+}
+
+// ownKey denies what is put with another key than the bucket's, or with none of
+// KMS: objects that nobody could read once that key is gone. Who names no key gets
+// the bucket's (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html).
+func ownKey(physical string, key pulumi.StringInput) []statement {
+	deny := func(sid, header string, want any) statement {
+		return statement{
+			Sid: sid, Effect: "Deny", Principal: "*", Action: []string{"s3:PutObject"}, Resource: []string{"arn:" + partition + ":s3:::" + physical + "/*"},
+			Condition: map[string]any{
+				"StringNotEquals": map[string]any{header: want},
+				"Null":            map[string]any{header: "false"},
+			},
+		}
+	}
+	return []statement{
+		deny("NoForeignKeys", "s3:x-amz-server-side-encryption-aws-kms-key-id", key),
+		deny("NoWeakerEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
 	}
 }
 

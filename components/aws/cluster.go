@@ -121,27 +121,39 @@ func (p *Platform) privateAccess(ctx *pulumi.Context, name string, c *platform.C
 	return pulumi.StringArray{group.ID().ToStringOutput()}, nil
 }
 
-// admit lets cluster.admins administer the cluster: an access entry and a
-// policy each.
+// admit lets cluster.admins administer the cluster and cluster.viewers look at it:
+// an access entry and a policy each
+// (docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html).
 func (p *Platform) admit(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *eks.Cluster) ([]pulumi.Resource, error) {
 	var all []pulumi.Resource
-	for _, admin := range p.settings.Cluster.Admins {
-		logical := name + "-admin-" + naming.Label.Fit(admin)
+	admit := func(who, role, policyName string) error {
+		logical := name + "-" + role + "-" + naming.Label.Fit(who)
 		entry, err := eks.NewAccessEntry(ctx, logical, &eks.AccessEntryArgs{
-			ClusterName: cluster.Name, PrincipalArn: pulumi.String(admin), Type: pulumi.String("STANDARD"), Tags: p.tags("admin"),
+			ClusterName: cluster.Name, PrincipalArn: pulumi.String(who), Type: pulumi.String("STANDARD"), Tags: p.tags(role),
 		}, p.child(c)...)
 		if err != nil {
-			return nil, fmt.Errorf("admitting %s: %w", admin, err)
+			return fmt.Errorf("admitting %s: %w", who, err)
 		}
 		policy, err := eks.NewAccessPolicyAssociation(ctx, logical+"-policy", &eks.AccessPolicyAssociationArgs{
 			ClusterName: cluster.Name, PrincipalArn: entry.PrincipalArn,
-			PolicyArn:   pulumi.String("arn:" + partition + ":eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"),
+			PolicyArn:   pulumi.String("arn:" + partition + ":eks::aws:cluster-access-policy/" + policyName),
 			AccessScope: &eks.AccessPolicyAssociationAccessScopeArgs{Type: pulumi.String("cluster")},
 		}, p.child(c)...)
 		if err != nil {
-			return nil, fmt.Errorf("making %s an administrator: %w", admin, err)
+			return fmt.Errorf("giving %s to %s: %w", policyName, who, err)
 		}
 		all = append(all, policy)
+		return nil
+	}
+	for _, admin := range p.settings.Cluster.Admins {
+		if err := admit(admin, "admin", "AmazonEKSClusterAdminPolicy"); err != nil {
+			return nil, err
+		}
+	}
+	for _, viewer := range p.settings.Cluster.Viewers {
+		if err := admit(viewer, "viewer", "AmazonEKSViewPolicy"); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }

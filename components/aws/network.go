@@ -288,6 +288,10 @@ func (p *Platform) nat(ctx *pulumi.Context, name string, n *platform.Network, pu
 // storeEndpoint keeps traffic to S3 inside, for this account's buckets and for
 // those from which nodes pull images and packages.
 func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.Network, tables pulumi.StringArray) error {
+	var readable []string
+	for _, bucket := range p.settings.Network.ReadableBuckets {
+		readable = append(readable, fmt.Sprintf("arn:%s:s3:::%s/*", partition, bucket))
+	}
 	endpoint, err := ec2.NewVpcEndpoint(ctx, name+"-s3", &ec2.VpcEndpointArgs{
 		VpcId: p.made.vpc, ServiceName: pulumi.String(p.endpointService("s3")), VpcEndpointType: pulumi.String("Gateway"),
 		RouteTableIds: tables, Tags: p.tags("s3"),
@@ -300,7 +304,7 @@ func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.N
 			// (docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html).
 			statement{
 				Sid: "ImagesAndPackages", Effect: "Allow", Principal: "*", Action: []string{"s3:GetObject"},
-				Resource: []string{
+				Resource: append(readable,
 					fmt.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", partition, p.settings.Region),
 					fmt.Sprintf("arn:%s:s3:::al2023-repos-%s-de612dc2/*", partition, p.settings.Region),
 					// registry.k8s.io sends nodes in AWS here.
@@ -308,7 +312,7 @@ func (p *Platform) storeEndpoint(ctx *pulumi.Context, name string, n *platform.N
 					// Docker Hub, where the gateway's image is, sends everybody in AWS here; from
 					// us-east-1 the way leads through this endpoint.
 					fmt.Sprintf("arn:%s:s3:::docker-images-prod/*", partition),
-				},
+				),
 			},
 		),
 	}, p.child(n)...)

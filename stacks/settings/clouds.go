@@ -31,7 +31,9 @@ var (
 	awsInstance = regexp.MustCompile(`^[a-z][a-z0-9-]+\.[a-z0-9]+$`)
 	// Ids have 8 digits if they are from before 2018
 	// (docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html).
-	awsVPC    = regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	awsVPC = regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	// docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+	awsBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	awsSubnet = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
 )
 
@@ -66,6 +68,10 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	for _, a := range c.Admins {
 		p.Want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
 	}
+	for _, v := range c.Viewers {
+		p.Want(awsAdmin.MatchString(v), "cluster.viewers", v, "the ARN of an IAM role or user")
+		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
+	}
 	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
 		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
@@ -92,6 +98,8 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	p.Want(n.Release == "" || awsRelease.MatchString(n.Release) && strings.HasPrefix(n.Release, c.Version+"."), "cluster.nodes.release", n.Release,
 		"nothing, or a release of the nodes' image for cluster.version %s, such as %s.1-20261101", c.Version, c.Version)
 	p.Want(n.DiskGiB >= 40, "cluster.nodes.diskGiB", n.DiskGiB, "at least 40: the system, images, logs and what kubelet keeps free")
+	// docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+	p.Want(n.DiskGiB <= 65536, "cluster.nodes.diskGiB", n.DiskGiB, "at most 65536: gp3 has no larger volume")
 	p.Want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
 	p.Want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
 	p.Want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
@@ -111,6 +119,9 @@ func (s *Settings) checkNetwork(p *Problems) {
 	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
 	p.Want(private, "network.cidr", n.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
 	p.Want(n.NATGateways == 1 || n.NATGateways == 3, "network.natGateways", n.NATGateways, "1, or 3 for one in every zone")
+	for _, bucket := range n.ReadableBuckets {
+		p.Want(awsBucket.MatchString(bucket), "network.readableBuckets", bucket, "the name of a bucket")
+	}
 	if n.VPCID == "" {
 		return
 	}

@@ -33,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, privateAccessCIDRs, serviceCIDR, version"}},
+		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, context, dnsCIDRs, kubeconfig, mode, nodes, privateAccessCIDRs, serviceCIDR, version, viewers"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -394,9 +394,15 @@ var onAWS = []invalid{
 		`images.source is "local"; want upstream in profile production and on clouds: nobody loads images into their nodes`}},
 	{name: "misspelled add-on", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "addons": {"core-dns": "v1.12.0"}}`}, want: []string{
 		"cluster.addons.core-dns is not an add-on of the cluster; want one of aws-ebs-csi-driver, coredns, eks-node-monitoring-agent, eks-pod-identity-agent, kube-proxy, metrics-server, vpc-cni"}},
-	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2}`}, want: []string{
+	{name: "network", base: cloud, changes: config{"network": `{"cidr": "203.0.113.0/24", "natGateways": 2, "readableBuckets": ["data-sets", "Data_Sets/*"]}`}, want: []string{
 		`network.cidr is "203.0.113.0/24"; want a private range of 16 to 20 bits such as 10.20.0.0/16`,
-		"network.natGateways is 2; want 1, or 3 for one in every zone"}},
+		"network.natGateways is 2; want 1, or 3 for one in every zone",
+		`network.readableBuckets is "Data_Sets/*"; want the name of a bucket`}},
+	{name: "viewers and disks", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "viewers": ["arn:aws:iam::111122223333:role/a", "bob"], "apiAccessCIDRs": ["198.51.100.0/24"], "nodes": {"diskGiB": 70000}}`,
+		"budget": `{"emails": ["a@example.com"], "enforceEstimate": false}`}, want: []string{
+		`cluster.viewers is "arn:aws:iam::111122223333:role/a"; want somebody who is not in cluster.admins`,
+		`cluster.viewers is "bob"; want the ARN of an IAM role or user`,
+		"cluster.nodes.diskGiB is 70000; want at most 65536: gp3 has no larger volume"}},
 	{name: "Services in the network", base: cloud, changes: config{"cluster": `{"admins": ["arn:aws:iam::111122223333:role/a"], "apiAccessCIDRs": ["198.51.100.0/24"], "serviceCIDR": "10.20.128.0/20"}`}, want: []string{
 		`cluster.serviceCIDR is "10.20.128.0/20"; want a range outside of network.cidr, 10.20.0.0/16`}},
 	{name: "existing network", base: cloud, changes: config{

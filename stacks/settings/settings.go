@@ -127,6 +127,10 @@ type Network struct {
 	CIDR string `json:"cidr"`
 	// NATGateways is 1, or 3 for a way out of every zone by itself.
 	NATGateways int `json:"natGateways"`
+	// ReadableBuckets are buckets of other accounts in the region that pods may read:
+	// the endpoint of S3 lets nothing else through than the account's own and the
+	// nodes' images and packages.
+	ReadableBuckets []string `json:"readableBuckets"`
 	// FlowLogs records refused connections.
 	FlowLogs bool `json:"flowLogs"`
 }
@@ -169,6 +173,9 @@ type Cluster struct {
 	// Admins administer a managed cluster: ARNs of IAM roles and users. Whoever runs
 	// pulumi up must be one of them.
 	Admins []string `json:"admins"`
+	// Viewers look at everything in a managed cluster but Secrets: ARNs of IAM roles and
+	// users.
+	Viewers []string `json:"viewers"`
 	// Addons pins versions of EKS add-ons by name; others get the version that AWS
 	// has as its default for the cluster's.
 	Addons map[string]string `json:"addons"`

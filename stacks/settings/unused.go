@@ -28,7 +28,7 @@ func (s *Settings) unused() []unused {
 	s3 := []string{"s3AccessKeyId", "s3SecretAccessKey", "s3AdminAccessKeyId", "s3AdminSecretAccessKey"}
 	return []unused{
 		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
-			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.addons", "cluster.nodes",
+			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.viewers", "cluster.addons", "cluster.nodes",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
 		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.passwordVersion"}},
@@ -41,7 +41,7 @@ func (s *Settings) unused() []unused {
 			"network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds",
 		}},
 		{cloud && !ownNetwork, "with network.vpcId: that network has its own", []string{
-			"network.cidr", "network.natGateways", "network.flowLogs", "budget.usage.natGiB",
+			"network.cidr", "network.natGateways", "network.flowLogs", "network.readableBuckets", "budget.usage.natGiB",
 		}},
 		{cloud && !ownNetwork && inCluster, "with database.mode inCluster", []string{"network.databaseSubnetIds"}},
 		{cloud && !ownNetwork && exposure.Mode != "loadBalancer", "unless exposure.mode is loadBalancer", []string{"network.loadBalancerSubnetIds"}},

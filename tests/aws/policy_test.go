@@ -2,6 +2,8 @@ package aws_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -91,6 +93,8 @@ func holds(t *testing.T, conditions map[string]map[string]many, context map[stri
 				ok = present && slices.Contains(values, got)
 			case "StringLike", "ArnLike":
 				ok = present && matches(values, got)
+			case "Null":
+				ok = slices.Contains(values, fmt.Sprint(!present))
 			case "StringNotEquals":
 				// A key that is absent is not equal.
 				ok = !present || !slices.Contains(values, got)
@@ -224,10 +228,22 @@ func TestBucketPolicyClosesIt(t *testing.T) {
 	everything.Statement = append(everything.Statement, admin.Statement...)
 	read := request{action: "s3:GetObject", resource: bucketARN + "/artifacts/x", context: overTLS}
 	assert.True(t, everything.allows(t, read))
+	const keyHeader, encryptionHeader = "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption"
+	own := request{action: "s3:PutObject", resource: read.resource, context: maps.Clone(overTLS)}
+	assert.True(t, everything.allows(t, own), "the bucket's key is the default")
+	own.context[encryptionHeader], own.context[keyHeader] = "aws:kms", "arn:aws:kms:eu-central-1:"+account+":key/bucket-key"
+	assert.True(t, everything.allows(t, own))
 	for why, change := range map[string][2]string{
-		"plain HTTP":      {"aws:SecureTransport", "false"},
-		"another account": {"aws:PrincipalAccount", stranger},
+		"plain HTTP":        {"aws:SecureTransport", "false"},
+		"another account":   {"aws:PrincipalAccount", stranger},
+		"a foreign key":     {keyHeader, "arn:aws:kms:eu-central-1:" + stranger + ":key/x"},
+		"no key of the KMS": {encryptionHeader, "AES256"},
 	} {
+		if strings.HasPrefix(change[0], "s3:") {
+			read.action = "s3:PutObject"
+		} else {
+			read.action = "s3:GetObject"
+		}
 		context := map[string]string{}
 		for k, v := range overTLS {
 			context[k] = v
@@ -236,6 +252,25 @@ func TestBucketPolicyClosesIt(t *testing.T) {
 		assert.False(t, everything.allows(t, request{action: read.action, resource: read.resource, context: context}), why)
 		assert.True(t, admin.allows(t, request{action: read.action, resource: read.resource, context: context}), "without the policy %s is allowed", why)
 	}
+}
+
+// TestOthersBucketsAreReadOnly: what network.readableBuckets lists is read and not
+// written, and viewers of the cluster are no administrators.
+func TestOthersBucketsAreReadOnly(t *testing.T) {
+	g := record(t, "stacks/examples/aws-prod.yaml")
+	p, foreign := read(t, g, "network-s3", "policy"), map[string]string{"s3:ResourceAccount": stranger}
+	assert.True(t, p.allows(t, request{action: "s3:GetObject", resource: "arn:aws:s3:::shared-training-data/x", context: foreign}))
+	assert.False(t, p.allows(t, request{action: "s3:PutObject", resource: "arn:aws:s3:::shared-training-data/x", context: foreign}))
+	assert.False(t, read(t, record(t, "Pulumi.prod.yaml"), "network-s3", "policy").allows(t, request{action: "s3:GetObject", resource: "arn:aws:s3:::shared-training-data/x", context: foreign}))
+	given := map[string]string{}
+	for _, n := range g.OfType("aws:eks/accessPolicyAssociation:AccessPolicyAssociation") {
+		given[text(n, "principalArn")] = text(n, "policyArn")
+	}
+	const role, policy = "arn:aws:iam::111122223333:role/", "arn:aws:eks::aws:cluster-access-policy/"
+	assert.Equal(t, map[string]string{
+		role + "platform-deploy": policy + "AmazonEKSClusterAdminPolicy", role + "platform-on-call": policy + "AmazonEKSClusterAdminPolicy",
+		role + "data-science": policy + "AmazonEKSViewPolicy",
+	}, given)
 }
 
 // TestNoPolicyIsWide looks for what no policy of ours may have.
