@@ -50,10 +50,17 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && host=$$(cd tools && go run ./cmd/toolchain path pulumi-language-go) && \
 	(cd components/aws && go vet ./...) && cd tests/aws && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
-.PHONY: compile-aws
-compile-aws: # what test-aws and verify-aws compile first
+.PHONY: test-azure
+test-azure: ## graph of stacks on Azure; compiles its SDK, minutes the first time
+	cd components/azure && go vet ./... && go test ./...
+	cd tests/azure && go vet ./... && go test ./...
+
+.PHONY: compile-clouds
+compile-clouds: # what test-aws, verify-aws and test-azure compile first
 	cd tests/aws && go vet ./... && go vet -tags verify ./...
 	cd tools && go run ./cmd/toolchain path pulumi-resource-aws
+	cd components/azure && go vet ./...
+	cd tests/azure && go vet ./...
 
 .PHONY: verify-aws
 verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
@@ -64,6 +71,7 @@ verify-aws: python-venv ## AWS' own provider on every resource of the stacks, an
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 	cd tests/aws && go test . -run Golden -update
+	cd tests/azure && go test . -run Golden -update
 
 .PHONY: release-states
 release-states: ## with a release: record the states that the next ones must update (RELEASE=v1.0.0)
@@ -71,13 +79,15 @@ release-states: ## with a release: record the states that the next ones must upd
 	cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./engine -count=1 -run TheStateOfARelease -record $(RELEASE) && \
 	cd aws && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)
 
-PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
+PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell cat tests/python/requirements.txt tests/python/azurite/package-lock.json | sha256sum | cut -c1-12)
 
 .PHONY: python-venv
 python-venv:
 	@mkdir -p $(dir $(PYTHON_TEST_VENV)) && flock $(PYTHON_TEST_VENV).lock sh -ec 'test -e $(PYTHON_TEST_VENV)/ready && exit; \
 		python3 -m venv --clear $(PYTHON_TEST_VENV); \
 		$(PYTHON_TEST_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt; \
+		mkdir -p $(PYTHON_TEST_VENV)/azurite && cp tests/python/azurite/*.json $(PYTHON_TEST_VENV)/azurite; \
+		PATH=$(PYTHON_TEST_VENV)/bin:$$PATH npm --prefix $(PYTHON_TEST_VENV)/azurite ci --silent --no-audit --no-fund --ignore-scripts; \
 		touch $(PYTHON_TEST_VENV)/ready'
 
 python-test: python-venv ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server

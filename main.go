@@ -25,7 +25,7 @@ func main() {
 	if cloud, ok := clouds[configured(os.Getenv(pulumi.EnvConfig))]; ok {
 		os.Exit(delegate(cloud))
 	}
-	program := &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New}}
+	program := &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New, settings.Azure: stacks.Unfinished}}
 	pulumi.Run(program.Run, program.Configure)
 }
 

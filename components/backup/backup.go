@@ -109,7 +109,7 @@ func script(d Dump, name string, env corev1.EnvVarArray, args ...string) *corev1
 		Name: name, Image: d.MLflowImage, Script: "backup.py", Args: args,
 		Env: append(corev1.EnvVarArray{
 			pod.Env("BACKUP_FILE", dumpPath),
-			&corev1.EnvVarArgs{Name: pulumi.String("BACKUP_S3_URI"), Value: d.Access.Root},
+			&corev1.EnvVarArgs{Name: pulumi.String("BACKUP_URI"), Value: d.Access.Root},
 		}, env...),
 		Mounts: append(corev1.VolumeMountArray{pod.Mount("dump", "/dump", false)}, d.Access.Identity.Mounts...),
 	})

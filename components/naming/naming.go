@@ -38,6 +38,10 @@ var (
 	RDS = Limit{63, regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`), "lower-case letters, digits and single -, at most 63, starting with a letter"}
 	// Tag is a tag's value in AWS (docs.aws.amazon.com/tag-editor).
 	Tag = Limit{256, Label.Pattern, "lower-case letters, digits and -, at most 256"}
+	// AzureResource is what clusters, networks and most of a resource group take
+	// (learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules),
+	// short enough for a database server with a suffix of 7 characters.
+	AzureResource = Limit{54, regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`), "lower-case letters, digits and single -, at most 54, starting with a letter"}
 	// Bucket is the S3 rule (docs.aws.amazon.com/AmazonS3: bucketnamingrules),
 	// without dots, which break TLS host names.
 	Bucket = Limit{63, regexp.MustCompile(`^[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$`),

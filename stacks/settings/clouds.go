@@ -59,6 +59,10 @@ func (s *Settings) onCloud() bool {
 
 // checkManagedCluster is about the network and the cluster that a stack makes.
 func (s *Settings) checkManagedCluster(p *Problems) {
+	if s.Platform == Azure {
+		s.checkAzure(p)
+		return
+	}
 	c := s.Cluster
 	p.Want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
 	p.Want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
@@ -82,12 +86,7 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 		prefix, err := netip.ParsePrefix(cidr)
 		p.Want(err != nil || prefix.Bits() > 0, "cluster.privateAccessCIDRs", cidr, "listed networks, not every one")
 	}
-	for _, cidr := range c.APIAccessCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		// EKS refuses those when the network is made already.
-		p.Want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "public addresses: private ones belong into cluster.privateAccessCIDRs")
-		p.Want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
-	}
+	s.checkPublicAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
 	for _, name := range sortedKeys(c.Addons) {
 		if !slices.Contains(eksAddons, name) {
 			p.add("cluster.addons.%s is not an add-on of the cluster; want one of %s", name, strings.Join(eksAddons, ", "))
@@ -100,9 +99,7 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	p.Want(n.DiskGiB >= 40, "cluster.nodes.diskGiB", n.DiskGiB, "at least 40: the system, images, logs and what kubelet keeps free")
 	// docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
 	p.Want(n.DiskGiB <= 65536, "cluster.nodes.diskGiB", n.DiskGiB, "at most 65536: gp3 has no larger volume")
-	p.Want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
-	p.Want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
-	p.Want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
+	s.checkNodes(p)
 	s.checkNetwork(p)
 	s.checkServiceCIDR(p)
 	_, own := s.Exposure.Annotations[awsBalancerSubnets]
@@ -113,11 +110,34 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	}
 }
 
+// checkPublicAccess is about who reaches the API server over the internet.
+func (s *Settings) checkPublicAccess(p *Problems, public string) {
+	for _, cidr := range s.Cluster.APIAccessCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		// The clouds refuse those when the network is made already.
+		p.Want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "%s", public)
+		p.Want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
+	}
+}
+
+// checkNodes is about how many nodes there are and what fits on their disks.
+func (s *Settings) checkNodes(p *Problems) {
+	n := s.Cluster.Nodes
+	p.Want(s.MLflow.TmpGiB <= n.DiskGiB/2, "mlflow.tmpGiB", s.MLflow.TmpGiB, "at most half of cluster.nodes.diskGiB, %d", n.DiskGiB)
+	p.Want(n.Min >= 1 && n.Min <= n.Desired && n.Desired <= n.Max, "cluster.nodes", n, "1 <= min <= desired <= max")
+	p.Want(s.Profile != Production || n.Min >= 3, "cluster.nodes.min", n.Min, "at least 3 in profile production: one in every zone")
+}
+
+// checkRange is about the addresses of the network that the stack makes.
+func (s *Settings) checkRange(p *Problems) {
+	network, err := netip.ParsePrefix(s.Network.CIDR)
+	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
+	p.Want(private, "network.cidr", s.Network.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
+}
+
 func (s *Settings) checkNetwork(p *Problems) {
 	n := s.Network
-	network, err := netip.ParsePrefix(n.CIDR)
-	private := err == nil && network.Addr().Is4() && network.Addr().IsPrivate() && network == network.Masked() && network.Bits() >= 16 && network.Bits() <= 20
-	p.Want(private, "network.cidr", n.CIDR, "a private range of 16 to 20 bits such as 10.20.0.0/16")
+	s.checkRange(p)
 	p.Want(n.NATGateways == 1 || n.NATGateways == 3, "network.natGateways", n.NATGateways, "1, or 3 for one in every zone")
 	for _, bucket := range n.ReadableBuckets {
 		p.Want(awsBucket.MatchString(bucket), "network.readableBuckets", bucket, "the name of a bucket")
@@ -177,6 +197,10 @@ func checkIPv4(p *Problems, key string, cidrs []string) {
 
 // checkManagedDatabase is about a database that the cloud runs.
 func (s *Settings) checkManagedDatabase(p *Problems) {
+	if s.Platform == Azure {
+		s.checkFlexibleServer(p)
+		return
+	}
 	d := s.Database
 	p.Want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
 	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).

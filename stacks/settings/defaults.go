@@ -57,8 +57,12 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.Cluster.APIServerPorts = []int{443, 6443}
 		s.Budget = Budget{}
 	}
-	if platform == AWS {
+	switch platform {
+	case AWS:
 		s.aws(profile)
+	case Azure:
+		s.azure(profile)
+	case Kubernetes, GCP:
 	}
 	if profile == Dev {
 		s.Database.Instances = 1

@@ -47,7 +47,7 @@ func (s *Settings) checkEstimate(p *Problems) {
 	for _, name := range sortedKeys(b.HourlyUSD) {
 		p.Want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
 	}
-	if !b.Enabled || !b.EnforceEstimate || !awsRegion.MatchString(s.Region) {
+	if s.Platform != AWS || !b.Enabled || !b.EnforceEstimate || !awsRegion.MatchString(s.Region) {
 		return
 	}
 	e := s.Estimate()

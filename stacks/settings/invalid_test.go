@@ -530,7 +530,7 @@ var several = []invalid{
 func TestInvalidConfigurations(t *testing.T) {
 	tables := map[string][]invalid{
 		"structure": structure, "secrets": secrets, "place": place, "database": database,
-		"artifacts": artifacts, "server": server, "entry": entry, "aws": onAWS, "several": several,
+		"artifacts": artifacts, "server": server, "entry": entry, "aws": onAWS, "azure": onAzure, "several": several,
 	}
 	count := 0
 	for table, cases := range tables {

@@ -51,8 +51,8 @@ type Settings struct {
 	Namespace string `json:"namespace"`
 	// Region is the cloud region. Unused on platform kubernetes.
 	Region string `json:"region"`
-	// Account is the AWS account (12 digits) that the stack belongs to; with
-	// credentials of another one nothing is changed.
+	// Account is the AWS account (12 digits) or the Azure subscription (its id) that
+	// the stack belongs to; with credentials of another one nothing is changed.
 	Account string `json:"account"`
 	// Tags are put on every cloud resource that can carry them, and as labels
 	// on the namespace.
@@ -170,11 +170,11 @@ type Cluster struct {
 	// to 24 bits: one that no network has which pods or clients are in. It cannot
 	// change later.
 	ServiceCIDR string `json:"serviceCIDR"`
-	// Admins administer a managed cluster: ARNs of IAM roles and users. Whoever runs
+	// Admins administer a managed cluster: ARNs of IAM roles and users, on Azure the
+	// object ids of groups, people and service principals in Entra. Whoever runs
 	// pulumi up must be one of them.
 	Admins []string `json:"admins"`
-	// Viewers look at everything in a managed cluster but Secrets: ARNs of IAM roles and
-	// users.
+	// Viewers look at everything in a managed cluster but Secrets; like admins.
 	Viewers []string `json:"viewers"`
 	// Addons pins versions of EKS add-ons by name; others get the version that AWS
 	// has as its default for the cluster's.

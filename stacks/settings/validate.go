@@ -50,11 +50,11 @@ func (s *Settings) validate() Problems {
 	var p Problems
 	s.checkPlatform(&p)
 	switch s.Platform {
-	case Azure, GCP:
+	case GCP:
 		// The rules below are about a platform that exists; on another one they
 		// would bury the one thing to know.
 		return p
-	case Kubernetes, AWS:
+	case Kubernetes, AWS, Azure:
 	}
 	for _, rule := range rules {
 		rule(s, &p)
@@ -64,8 +64,8 @@ func (s *Settings) validate() Problems {
 
 func (s *Settings) checkPlatform(p *Problems) {
 	switch s.Platform {
-	case Kubernetes, AWS:
-	case Azure, GCP:
+	case Kubernetes, AWS, Azure:
+	case GCP:
 		p.Want(false, "platform", s.Platform, "kubernetes or aws, which this release runs on: create the cluster yourself and set platform to kubernetes")
 	case "":
 		p.required(false, "platform", "(kubernetes, aws)")
@@ -109,7 +109,10 @@ func (s *Settings) checkCluster(p *Problems) {
 func (s *Settings) checkDatabase(p *Problems) {
 	d := s.Database
 	modes := []string{"inCluster"}
-	if s.onCloud() {
+	switch {
+	case s.Platform == Azure:
+		modes = []string{"managed"}
+	case s.onCloud():
 		modes = []string{"managed", "inCluster"}
 	}
 	p.Want(slices.Contains(modes, d.Mode), "database.mode", d.Mode, "%s on platform %s", strings.Join(modes, " or "), s.Platform)
@@ -151,6 +154,9 @@ func (s *Settings) checkArtifacts(p *Problems) {
 	p.Want(a.TransitionDays == 0 || a.TransitionDays >= 30, "artifacts.transitionDays", a.TransitionDays, "0, or at least 30 (cheap classes bill 30 days)")
 	// Classes from which objects are read at once; archives would fail every read.
 	classes := []string{"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+	if s.Platform == Azure {
+		classes = azureTiers
+	}
 	p.Want(slices.Contains(classes, a.TransitionClass), "artifacts.transitionClass", a.TransitionClass, "%s", strings.Join(classes, ", "))
 	p.Want(a.MaxUploadMiB >= 1, "artifacts.maxUploadMiB", a.MaxUploadMiB, "at least 1")
 }

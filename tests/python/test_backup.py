@@ -1,4 +1,4 @@
-"""Dumps of a real PostgreSQL, to a real S3 API and back."""
+"""Dumps of a real PostgreSQL, to the APIs of S3 and of Azure's Blob Storage, and back."""
 
 import json
 import subprocess
@@ -6,22 +6,24 @@ import time
 
 import backup
 import pytest
-from conftest import call, pg_program
+from conftest import BlobBucket, S3Bucket, call, pg_program
+
+
+@pytest.fixture(params=["s3", "azure"])
+def bucket(request):
+    name = f"backups-{time.time_ns()}"
+    if request.param == "s3":
+        return S3Bucket(request.getfixturevalue("s3"), request.getfixturevalue("s3_env"), name)
+    return BlobBucket(request.getfixturevalue("azure_env"), name)
 
 
 @pytest.fixture
-def env(s3_env, s3, tmp_path):
-    bucket = f"backups-{time.time_ns()}"
-    s3.create_bucket(Bucket=bucket)
-    return {**s3_env, "BACKUP_S3_URI": f"s3://{bucket}/db", "BACKUP_FILE": str(tmp_path / "mlflow.dump")}
+def env(bucket, tmp_path):
+    return {**bucket.env, "BACKUP_URI": f"{bucket.root}/db", "BACKUP_FILE": str(tmp_path / "mlflow.dump")}
 
 
-def bucket_of(env):
-    return env["BACKUP_S3_URI"].split("/")[2]
-
-
-def put_dump(s3, env, stamp, body=b"PGDMP old"):
-    s3.put_object(Bucket=bucket_of(env), Key=f"db/mlflow-{stamp}.dump", Body=body)
+def put_dump(bucket, stamp, body=b"PGDMP old"):
+    bucket.put(f"db/mlflow-{stamp}.dump", body)
 
 
 def names(env):
@@ -47,40 +49,33 @@ def test_database_comes_back(postgres, env, tmp_path):
 
 def test_large_dump_is_verified_part_by_part(env, monkeypatch, tmp_path):
     monkeypatch.setattr(backup, "PART", 5 * 1024 * 1024)
+    monkeypatch.setattr(backup, "BLOCK", 5 * 1024 * 1024)
     (tmp_path / "mlflow.dump").write_bytes(b"PGDMP" + bytes(12 * 1024 * 1024))
     code, output = call(backup, ["upload", "fetch"], **env)
     assert code == backup.OK, output
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_upload_that_arrives_damaged_is_refused_and_removed(s3, env, tmp_path, monkeypatch, protected):
+def test_upload_that_arrives_damaged_is_refused_and_removed(bucket, env, tmp_path, monkeypatch, protected):
     (tmp_path / "mlflow.dump").write_bytes(b"PGDMP good")
-    real = backup.Store.__init__
+    (tmp_path / "evil").write_bytes(b"PGDMP evil")
+    real = bucket.kind.put
 
-    def damaging(self, uri):
-        real(self, uri)
-        send = self.s3.upload_file
+    def damaging(self, path, key, want):
+        return real(self, tmp_path / "evil", key, want)
 
-        def upload_file(path, bucket, key, **more):
-            send(path, bucket, key, **more)
-            s3.put_object(Bucket=bucket, Key=key, Body=b"PGDMP evil", Metadata=more["ExtraArgs"]["Metadata"])
-
-        self.s3.upload_file = upload_file
-
-    monkeypatch.setattr(backup.Store, "__init__", damaging)
-    if not protected:  # the twin compares nothing but the size
-        monkeypatch.setattr(backup, "digest", lambda path: backup.Digest(10, "x", backup.hashlib.md5(b"PGDMP evil").hexdigest()))
+    # The twin believes the store.
+    monkeypatch.setattr(bucket.kind, "put", damaging if protected else lambda *args: damaging(*args) or True)
     code, output = call(backup, ["upload"], **env)
     assert (code == backup.CORRUPT) == protected, output
     assert (names(env) == []) == protected
 
 
-def test_damaged_dump_is_not_handed_out(s3, env, tmp_path):
+def test_damaged_dump_is_not_handed_out(bucket, env, tmp_path):
     (tmp_path / "mlflow.dump").write_bytes(b"PGDMP good")
     assert call(backup, ["upload"], **env)[0] == backup.OK
     key = f"db/{names(env)[0]}"
-    metadata = s3.head_object(Bucket=bucket_of(env), Key=key)["Metadata"]
-    s3.put_object(Bucket=bucket_of(env), Key=key, Body=b"PGDMP evil", Metadata=metadata)
+    bucket.put(key, b"PGDMP evil", bucket.metadata(key))
     target = tmp_path / "out.dump"
     code, _ = call(backup, ["fetch"], **{**env, "BACKUP_FILE": str(target)})
     assert code == backup.CORRUPT
@@ -95,32 +90,32 @@ def test_unfinished_dump_is_not_uploaded(env, tmp_path):
     assert names(env) == []
 
 
-def test_prune_keeps_the_newest_however_old(s3, env):
+def test_prune_keeps_the_newest_however_old(bucket, env):
     for day in range(1, 6):
-        put_dump(s3, env, f"2020010{day}T000000Z")
-    s3.put_object(Bucket=bucket_of(env), Key="db/notes.txt", Body=b"not ours")
-    s3.put_object(Bucket=bucket_of(env), Key="db/mlflow-deep/mlflow-20200101T000000Z.dump", Body=b"not ours")
+        put_dump(bucket, f"2020010{day}T000000Z")
+    bucket.put("db/notes.txt", b"not ours")
+    bucket.put("db/mlflow-deep/mlflow-20200101T000000Z.dump", b"not ours")
     code, _ = call(backup, ["prune"], **env, BACKUP_KEEP_NEWEST="2")
     assert code == backup.OK
     assert names(env) == ["mlflow-20200105T000000Z.dump", "mlflow-20200104T000000Z.dump"]
-    left = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket_of(env))["Contents"]]
+    left = bucket.keys()
     assert "db/notes.txt" in left
     assert "db/mlflow-deep/mlflow-20200101T000000Z.dump" in left
 
 
-def test_prune_keeps_what_is_young(s3, env):
+def test_prune_keeps_what_is_young(bucket, env):
     young = backup.datetime.now(backup.timezone.utc) - backup.timedelta(days=5)
     stamp = young.strftime(backup.TIME)
-    put_dump(s3, env, stamp)
-    put_dump(s3, env, "20200101T000000Z")
-    put_dump(s3, env, "20990101T000000Z")
+    put_dump(bucket, stamp)
+    put_dump(bucket, "20200101T000000Z")
+    put_dump(bucket, "20990101T000000Z")
     call(backup, ["prune"], **env, BACKUP_KEEP_NEWEST="1")
     assert names(env) == ["mlflow-20990101T000000Z.dump", f"mlflow-{stamp}.dump"]
 
 
-def test_prune_runs_only_after_a_good_upload(s3, env, tmp_path):
-    put_dump(s3, env, "20200101T000000Z")
-    put_dump(s3, env, "20200102T000000Z")
+def test_prune_runs_only_after_a_good_upload(bucket, env, tmp_path):
+    put_dump(bucket, "20200101T000000Z")
+    put_dump(bucket, "20200102T000000Z")
     (tmp_path / "mlflow.dump").write_bytes(b"garbage")
     code, _ = call(backup, ["upload", "prune"], **env, BACKUP_KEEP_NEWEST="1")
     assert code == backup.FAILED
@@ -133,7 +128,7 @@ def test_nothing_to_fetch(env):
 
 
 @pytest.mark.parametrize(("commands", "change"), [
-    ([], {}), (["explode"], {}), (["list"], {"BACKUP_S3_URI": ""}), (["list"], {"BACKUP_S3_URI": "/tmp"}),
+    ([], {}), (["explode"], {}), (["list"], {"BACKUP_URI": ""}), (["list"], {"BACKUP_URI": "/tmp"}),
     (["fetch"], {"BACKUP_NAME": "../../etc/passwd"}), (["prune"], {"BACKUP_KEEP_NEWEST": "0"}), (["upload"], {"BACKUP_FILE": ""}),
 ])
 def test_bad_settings_are_refused(env, commands, change):

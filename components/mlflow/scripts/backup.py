@@ -3,7 +3,7 @@
 Usage: backup.py COMMAND…   (several commands run one after the other)
   upload   puts the finished pg_dump file (custom format, -Fc) at BACKUP_FILE into
            the store as <prefix>/mlflow-<UTC time>.dump and reads size, checksum
-           and ETag back
+           and, where the store has one, ETag back
   prune    deletes dumps older than BACKUP_RETENTION_DAYS, but never the newest
            BACKUP_KEEP_NEWEST
   list     prints the dumps as JSON lines, newest first
@@ -14,12 +14,16 @@ pg_dump and pg_restore run in a PostgreSQL container beside this one; the file
 is handed over in a shared volume.
 
 Environment:
-  BACKUP_S3_URI            s3://bucket/prefix (required)
+  BACKUP_URI               s3://bucket/prefix, or
+                           wasbs://container@account.blob.core.windows.net/prefix
+                           (required)
   BACKUP_FILE              path of the dump (required for upload and fetch)
   BACKUP_NAME              dump to fetch, default the newest
   BACKUP_RETENTION_DAYS    default 30, at least 1
   BACKUP_KEEP_NEWEST       default 7, at least 1
-  MLFLOW_S3_ENDPOINT_URL   store, unset: AWS; plus boto3's own variables
+  MLFLOW_S3_ENDPOINT_URL   S3 store, unset: AWS; plus boto3's own variables
+  AZURE_STORAGE_CONNECTION_STRING   Blob storage, unset: the account of the URI
+                           with the pod's identity, as MLflow does it
 
 Exit codes: 0 done, 1 failed, 2 configuration, 3 nothing to fetch,
 4 verification failed (fetch leaves no file behind).
@@ -32,11 +36,6 @@ import re
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
-from urllib.parse import urlparse
-
-import boto3
-from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
 
 OK, FAILED, MISCONFIGURED, ABSENT, CORRUPT = range(5)
 
@@ -46,6 +45,9 @@ MAGIC = b"PGDMP"  # first bytes of every custom-format dump
 # One part size for all uploads, so that the ETag of a multipart upload, the
 # MD5 of its parts' MD5s, can be computed here and compared.
 PART = 64 * 1024 * 1024
+# Blob Storage takes 50000 blocks: with this size a dump of 1.5 TiB
+# (learn.microsoft.com/azure/storage/blobs/scalability-targets).
+BLOCK = 32 * 1024 * 1024
 
 
 class Stop(Exception):
@@ -112,16 +114,25 @@ def digest(path: str) -> Digest:
 
 
 class Store:
-    """The dumps below one prefix of one bucket."""
+    """The dumps below one prefix of an object store, whose own words are in the classes below."""
 
-    def __init__(self, uri: str):
-        parsed = urlparse(uri)
-        if parsed.scheme != "s3" or not parsed.netloc:
-            raise Stop(MISCONFIGURED, f"BACKUP_S3_URI must look like s3://bucket/prefix, got {uri!r}")
-        self.bucket = parsed.netloc
-        self.prefix = parsed.path.strip("/")
-        self.s3 = boto3.client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None)
-        self.transfer = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
+    def __init__(self, prefix: str):
+        self.prefix = prefix.strip("/")
+
+    def sizes(self, prefix: str):
+        """Keys and sizes of everything whose key begins with prefix."""
+        raise NotImplementedError
+
+    def put(self, path: str, key: str, want: Digest) -> bool:
+        """Uploads a file with its SHA-256; false if what is there afterwards differs."""
+        raise NotImplementedError
+
+    def get(self, key: str, path: str) -> str | None:
+        """Downloads a file; returns the SHA-256 of its upload, None if there is no such key."""
+        raise NotImplementedError
+
+    def remove(self, key: str) -> None:
+        raise NotImplementedError
 
     def key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
@@ -129,12 +140,10 @@ class Store:
     def dumps(self) -> list[Dump]:
         """All dumps, newest first; anything not named like one is left alone."""
         found = []
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key("mlflow-"))
-        for page in pages:
-            for item in page.get("Contents", []):
-                name = item["Key"].rsplit("/", 1)[-1]
-                if self.key(name) == item["Key"] and (match := NAME.fullmatch(name)):
-                    found.append(Dump(name, item["Size"], match[1]))
+        for key, size in self.sizes(self.key("mlflow-")):
+            name = key.rsplit("/", 1)[-1]
+            if self.key(name) == key and (match := NAME.fullmatch(name)):
+                found.append(Dump(name, size, match[1]))
         return sorted(found, key=lambda dump: dump.name, reverse=True)
 
     def upload(self, path: str, now: datetime) -> None:
@@ -143,19 +152,8 @@ class Store:
                 raise Stop(FAILED, f"{path} is not a pg_dump custom-format file; did pg_dump -Fc finish?")
         want = digest(path)
         name = f"mlflow-{now.strftime(TIME)}.dump"
-        self.s3.upload_file(
-            path, self.bucket, self.key(name), Config=self.transfer,
-            ExtraArgs={"Metadata": {"sha256": want.sha256}},
-        )
-        head = self.s3.head_object(Bucket=self.bucket, Key=self.key(name))
-        # Under SSE-KMS the ETag is not an MD5; size and checksum must do.
-        comparable = head.get("ServerSideEncryption") in (None, "AES256")
-        if (
-            head["ContentLength"] != want.bytes
-            or head["Metadata"].get("sha256") != want.sha256
-            or (comparable and head["ETag"].strip('"') != want.etag)
-        ):
-            self.s3.delete_object(Bucket=self.bucket, Key=self.key(name))
+        if not self.put(path, self.key(name), want):
+            self.remove(self.key(name))
             raise Stop(CORRUPT, f"{name} read back differs from {path}; removed it, run the backup again")
         log(f"uploaded {name}: {want.bytes} bytes, sha256 {want.sha256}, verified")
 
@@ -163,32 +161,131 @@ class Store:
         oldest = (now - timedelta(days=days)).strftime(TIME)
         for dump in self.dumps()[keep:]:
             if dump.time < oldest:
-                self.s3.delete_object(Bucket=self.bucket, Key=self.key(dump.name))
+                self.remove(self.key(dump.name))
                 log(f"pruned {dump.name}")
 
     def fetch(self, name: str, path: str) -> None:
         if not name:
             dumps = self.dumps()
             if not dumps:
-                raise Stop(ABSENT, f"no dump below s3://{self.bucket}/{self.prefix}")
+                raise Stop(ABSENT, f"no dump below {self.prefix}/")
             name = dumps[0].name
         elif not NAME.fullmatch(name):
             raise Stop(MISCONFIGURED, f"BACKUP_NAME {name!r} is not the name of a dump, see the list command")
         partial = f"{path}.partial"
         try:
-            head = self.s3.head_object(Bucket=self.bucket, Key=self.key(name))
-            self.s3.download_file(self.bucket, self.key(name), partial)
-            if digest(partial).sha256 != head["Metadata"].get("sha256"):
+            sha256 = self.get(self.key(name), partial)
+            if sha256 is None:
+                raise Stop(ABSENT, f"there is no dump {name}, see the list command")
+            if digest(partial).sha256 != sha256:
                 raise Stop(CORRUPT, f"{name} does not match its SHA-256; fetch an older dump with BACKUP_NAME")
             os.replace(partial, path)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                raise Stop(ABSENT, f"there is no dump {name}, see the list command") from None
-            raise
         finally:
             if os.path.exists(partial):
                 os.remove(partial)
         log(f"fetched {name} to {path}, verified")
+
+
+class S3(Store):
+    """A bucket, with boto3."""
+
+    URI = re.compile(r"s3://(?P<bucket>[^/@]+)/?(?P<prefix>.*)")
+
+    def __init__(self, bucket: str, prefix: str):
+        super().__init__(prefix)
+        import boto3
+        from boto3.exceptions import Boto3Error
+        from boto3.s3.transfer import TransferConfig
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        self.errors = (Boto3Error, BotoCoreError, ClientError)
+        self.refused = ClientError
+        self.bucket = bucket
+        self.s3 = boto3.client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None)
+        self.transfer = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
+
+    def sizes(self, prefix: str):
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"]
+
+    def put(self, path: str, key: str, want: Digest) -> bool:
+        self.s3.upload_file(path, self.bucket, key, Config=self.transfer, ExtraArgs={"Metadata": {"sha256": want.sha256}})
+        head = self.s3.head_object(Bucket=self.bucket, Key=key)
+        # Under SSE-KMS the ETag is not an MD5; size and checksum must do.
+        comparable = head.get("ServerSideEncryption") in (None, "AES256")
+        return (
+            head["ContentLength"] == want.bytes
+            and head["Metadata"].get("sha256") == want.sha256
+            and (not comparable or head["ETag"].strip('"') == want.etag)
+        )
+
+    def get(self, key: str, path: str) -> str | None:
+        try:
+            head = self.s3.head_object(Bucket=self.bucket, Key=key)
+            self.s3.download_file(self.bucket, key, path)
+        except self.refused as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return None
+            raise
+        return head["Metadata"].get("sha256", "")
+
+    def remove(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+
+class Blob(Store):
+    """A container of Azure Blob Storage; the URI is MLflow's."""
+
+    URI = re.compile(r"wasbs://(?P<container>[^/@]+)@(?P<host>[^/@]+\.blob\.core\.windows\.net)/?(?P<prefix>.*)")
+
+    def __init__(self, container: str, host: str, prefix: str):
+        super().__init__(prefix)
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+        from azure.storage.blob import ContainerClient
+
+        self.errors, self.absent = (AzureError,), ResourceNotFoundError
+        sizes = {"max_block_size": BLOCK, "max_single_put_size": BLOCK}
+        if connection := os.environ.get("AZURE_STORAGE_CONNECTION_STRING"):
+            self.container = ContainerClient.from_connection_string(connection, container, **sizes)
+        else:
+            from azure.identity import DefaultAzureCredential
+
+            self.container = ContainerClient(f"https://{host}", container, credential=DefaultAzureCredential(), **sizes)
+
+    def sizes(self, prefix: str):
+        for item in self.container.list_blobs(name_starts_with=prefix):
+            yield item.name, item.size
+
+    def put(self, path: str, key: str, want: Digest) -> bool:
+        blob = self.container.get_blob_client(key)
+        with open(path, "rb") as file:
+            blob.upload_blob(file, overwrite=True, metadata={"sha256": want.sha256})
+        # A blob of several blocks has no checksum that the service computed, so it is
+        # read.
+        there, stream = hashlib.sha256(), blob.download_blob()
+        for chunk in stream.chunks():
+            there.update(chunk)
+        return there.hexdigest() == want.sha256 == stream.properties.metadata.get("sha256")
+
+    def get(self, key: str, path: str) -> str | None:
+        try:
+            stream = self.container.download_blob(key)
+            with open(path, "wb") as file:
+                stream.readinto(file)
+        except self.absent:
+            return None
+        return stream.properties.metadata.get("sha256", "")
+
+    def remove(self, key: str) -> None:
+        self.container.delete_blob(key)
+
+
+def find_store(uri: str) -> Store:
+    for kind in (S3, Blob):
+        if match := kind.URI.fullmatch(uri):
+            return kind(**match.groupdict())
+    raise Stop(MISCONFIGURED, f"BACKUP_URI is {uri!r}; want s3://bucket/prefix or wasbs://container@account.blob.core.windows.net/prefix")
 
 
 def run(command: str, store: Store) -> None:
@@ -210,16 +307,16 @@ def main(commands: list[str]) -> int:
     try:
         if not commands:
             raise Stop(MISCONFIGURED, "say what to do: upload, prune, list or fetch")
-        store = Store(required("BACKUP_S3_URI"))
-        for command in commands:
-            run(command, store)
+        store = find_store(required("BACKUP_URI"))
+        try:
+            for command in commands:
+                run(command, store)
+        except (*store.errors, OSError) as error:
+            raise Stop(FAILED, f"failed: {error}") from error
         return OK
     except Stop as stop:
         log(str(stop))
         return stop.code
-    except (ClientError, BotoCoreError, boto3.exceptions.Boto3Error, OSError) as error:
-        log(f"failed: {error}")
-        return FAILED
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+package settings
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	azureRegion = regexp.MustCompile(`^[a-z]+[0-9]?$`)
+	// azureID is a subscription's and, in the directory, anybody's.
+	azureID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	// azureSize leaves out sizes with a p: their processors are Arm, and the images of
+	// the nodes are for x86 (learn.microsoft.com/azure/virtual-machines/vm-naming-conventions).
+	azureSize = regexp.MustCompile(`^Standard_[A-Z]+[0-9]+[a-oq-z]*(_v[0-9]+)?$`)
+	// azureDatabase are the sizes of Flexible Server
+	// (learn.microsoft.com/azure/postgresql/configure-maintain/concepts-compute).
+	azureDatabase = regexp.MustCompile(`^Standard_(B[0-9]+m?s|[DE][0-9]+a?ds_v[0-9]+)$`)
+	// azureTiers are those from which blobs are read at once; Archive would fail every
+	// read (learn.microsoft.com/azure/storage/blobs/access-tiers-overview).
+	azureTiers = []string{"Cool", "Cold"}
+)
+
+// azurePods are the pods' addresses (components/azure: podCIDR).
+var azurePods = netip.MustParsePrefix("10.244.0.0/16")
+
+// azure lays Azure's defaults over the common ones. D4s_v5 is what followed
+// D4s_v3 at its size and price, 4 vCPU and 16 GiB.
+func (s *Settings) azure(profile Profile) {
+	s.Network = Network{CIDR: "10.20.0.0/16"}
+	s.Cluster.Version = "1.36"
+	s.Cluster.ServiceCIDR = "172.20.0.0/16"
+	s.Cluster.APIServerPorts = []int{443}
+	s.Cluster.Nodes = Nodes{Type: "Standard_D4s_v5", DiskGiB: 128, Min: 3, Desired: 3, Max: 6}
+	s.Database.Mode, s.Database.InstanceType, s.Database.HighAvailability = "managed", "Standard_D2ds_v5", true
+	s.Database.StorageGiB = 256
+	s.Artifacts.Store, s.Artifacts.Bucket, s.Artifacts.Region = "managed", "", ""
+	s.Artifacts.TransitionDays, s.Artifacts.TransitionClass = 30, "Cool"
+	s.Budget.Usage = Usage{StoredGiB: 500, LoggedGiB: 20}
+	if profile == Dev {
+		s.Cluster.Nodes.Type = "Standard_D4as_v5"
+		s.Database.InstanceType, s.Database.HighAvailability, s.Database.StorageGiB = "Standard_B2s", false, 32
+		s.Budget.Usage = Usage{StoredGiB: 50, LoggedGiB: 5}
+		s.Database.Backup.RetentionDays = 7
+	}
+}
+
+// checkAzure is about the network and the cluster that a stack makes on Azure.
+func (s *Settings) checkAzure(p *Problems) {
+	c, n := s.Cluster, s.Cluster.Nodes
+	p.Want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform azure")
+	p.Want(azureRegion.MatchString(s.Region), "region", s.Region, "an Azure region with availability zones, such as westeurope")
+	p.Want(azureID.MatchString(s.Account), "account", s.Account, "the id of the Azure subscription: az account show --query id")
+	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
+	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least who runs pulumi up: nobody else has access")
+	for _, a := range c.Admins {
+		p.Want(azureID.MatchString(a), "cluster.admins", a, "the object id of a group, a person or a service principal in Entra")
+	}
+	for _, v := range c.Viewers {
+		p.Want(azureID.MatchString(v), "cluster.viewers", v, "the object id of a group, a person or a service principal in Entra")
+		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
+	}
+	p.Want(len(c.APIAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "the networks of whoever runs pulumi and kubectl")
+	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
+	s.checkPublicAccess(p, "public addresses")
+	// learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges; the cluster's own is one more.
+	p.Want(len(c.APIAccessCIDRs) < 200, "cluster.apiAccessCIDRs", len(c.APIAccessCIDRs), "at most 199 networks")
+	p.Want(azureSize.MatchString(n.Type), "cluster.nodes.type", n.Type, "a size of x86 such as Standard_D4s_v5")
+	p.Want(n.DiskGiB >= 64 && n.DiskGiB <= 2048, "cluster.nodes.diskGiB", n.DiskGiB, "64 to 2048")
+	s.checkNodes(p)
+	s.checkRange(p)
+	s.checkServiceCIDR(p)
+	for _, other := range []struct{ key, cidr string }{{"network.cidr", s.Network.CIDR}, {"cluster.serviceCIDR", c.ServiceCIDR}} {
+		prefix, err := netip.ParsePrefix(other.cidr)
+		p.Want(err != nil || !prefix.Overlaps(azurePods), other.key, other.cidr, "a range outside of the pods', %s", azurePods)
+	}
+	for _, tag := range ownedTags {
+		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+// checkFlexibleServer is about Azure Database for PostgreSQL.
+func (s *Settings) checkFlexibleServer(p *Problems) {
+	d := s.Database
+	p.Want(azureDatabase.MatchString(d.InstanceType), "database.instanceType", d.InstanceType, "a size of Flexible Server such as Standard_D2ds_v5")
+	// learn.microsoft.com/azure/postgresql/extensions/concepts-storage
+	sizes := []int{32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32767}
+	p.Want(slices.Contains(sizes, d.StorageGiB), "database.storageGiB", d.StorageGiB, "one of %v: Azure has disks of these sizes", sizes)
+	p.Want(d.PasswordVersion >= 1, "database.passwordVersion", d.PasswordVersion, "at least 1")
+	p.Want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
+	p.Want(!d.HighAvailability || !strings.HasPrefix(d.InstanceType, "Standard_B"), "database.highAvailability", d.HighAvailability, "false with %s: burstable sizes have no standby", d.InstanceType)
+	p.Want(d.MaxConnections >= 25 && d.MaxConnections <= 5000, "database.maxConnections", d.MaxConnections, "25 to 5000 on platform azure")
+	p.Want(d.Backup.RetentionDays >= 7 && d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "7 to 35 on platform azure")
+}

@@ -1,0 +1,94 @@
+package settings_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+)
+
+const (
+	azureAdmin  = `"aaaaaaaa-0000-4000-8000-000000000001"`
+	azureAccess = `"apiAccessCIDRs": ["198.51.100.0/24"]`
+)
+
+// onAzureCloud is the least that a production stack on Azure needs.
+func onAzureCloud() config {
+	return config{
+		"platform": "azure", "profile": "production", "region": "westeurope", "account": "11111111-2222-3333-4444-555555555555",
+		"tags": `{"owner": "o", "cost-centre": "1"}`, "cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `}`,
+		"exposure": `{"host": "a.b"}`, "budget": `{"emails": ["a@example.com"]}`,
+	}
+}
+
+func TestTheDefaultsOfAzureFit(t *testing.T) {
+	for _, profile := range []string{"dev", "production"} {
+		s, err := load(onAzureCloud().with(config{"profile": profile}))
+		require.NoError(t, err)
+		assert.Equal(t, []any{"managed", "managed", true}, []any{s.Database.Mode, s.Cluster.Mode, s.Budget.Enabled})
+		assert.GreaterOrEqual(t, s.Database.MaxConnections, s.Connections().Total())
+		assert.Equal(t, 500, s.Budget.MonthlyUSD)
+	}
+	assert.Equal(t, "Standard_D4s_v5", settings.Defaults(settings.Azure, settings.Production).Cluster.Nodes.Type)
+	_, err := load(onAzureCloud().with(config{"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "nodes": {"type": "Standard_D4s_v3"}}`}))
+	require.NoError(t, err, "what the mission names is accepted")
+}
+
+// onAzure are mistakes about Azure.
+var onAzure = []invalid{
+	{name: "nothing but the platform", base: onAzureCloud, drop: []string{"region", "account", "tags", "cluster", "budget"}, want: []string{
+		`region is ""; want an Azure region with availability zones, such as westeurope`,
+		`account is ""; want the id of the Azure subscription: az account show --query id`,
+		"cluster.admins is []; want at least who runs pulumi up: nobody else has access",
+		"cluster.apiAccessCIDRs is []; want the networks of whoever runs pulumi and kubectl",
+		"tags.owner is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.owner' VALUE",
+		"tags.cost-centre is required on a cloud: whose bill is it?; set it with: pulumi config set --path 'mlflow-platform:tags.cost-centre' VALUE",
+		"budget.emails is []; want at least one address: budget and alarms are of use to nobody without",
+	}},
+	{name: "AWS' words", base: onAzureCloud, changes: config{"region": "eu-central-1", "account": "111122223333",
+		"cluster":  `{"admins": ["arn:aws:iam::111122223333:role/a"], "viewers": [` + azureAdmin + `, "bob"], ` + azureAccess + `, "nodes": {"type": "m7i.xlarge"}}`,
+		"database": `{"instanceType": "db.m7g.large"}`, "artifacts": `{"transitionClass": "STANDARD_IA"}`}, want: []string{
+		`region is "eu-central-1"; want an Azure region with availability zones, such as westeurope`,
+		`account is "111122223333"; want the id of the Azure subscription: az account show --query id`,
+		`cluster.admins is "arn:aws:iam::111122223333:role/a"; want the object id of a group, a person or a service principal in Entra`,
+		`cluster.viewers is "bob"; want the object id of a group, a person or a service principal in Entra`,
+		`cluster.nodes.type is "m7i.xlarge"; want a size of x86 such as Standard_D4s_v5`,
+		`database.instanceType is "db.m7g.large"; want a size of Flexible Server such as Standard_D2ds_v5`,
+		`artifacts.transitionClass is "STANDARD_IA"; want Cool, Cold`,
+	}},
+	{name: "an open cluster of the wrong nodes", base: onAzureCloud, changes: config{
+		"cluster": `{"admins": [` + azureAdmin + `], "viewers": [` + azureAdmin + `], "apiAccessCIDRs": ["0.0.0.0/0", "10.0.0.0/8"], "nodes": {"type": "Standard_D4ps_v5", "diskGiB": 30, "min": 2}, "version": "1.30"}`}, want: []string{
+		`cluster.version is "1.30"; want 1.35, 1.36, 1.37`,
+		`cluster.viewers is "aaaaaaaa-0000-4000-8000-000000000001"; want somebody who is not in cluster.admins`,
+		`cluster.apiAccessCIDRs is "0.0.0.0/0"; want listed networks in profile production, not the whole internet`,
+		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses`,
+		`cluster.nodes.type is "Standard_D4ps_v5"; want a size of x86 such as Standard_D4s_v5`,
+		"cluster.nodes.diskGiB is 30; want 64 to 2048",
+		"mlflow.tmpGiB is 20; want at most half of cluster.nodes.diskGiB, 30",
+		"cluster.nodes.min is 2; want at least 3 in profile production: one in every zone",
+	}},
+	{name: "addresses of the pods", base: onAzureCloud, changes: config{"network": `{"cidr": "10.244.0.0/16"}`}, want: []string{
+		`network.cidr is "10.244.0.0/16"; want a range outside of the pods', 10.244.0.0/16`}},
+	{name: "database", base: onAzureCloud, changes: config{"database": `{"mode": "inCluster"}`}, want: []string{
+		`database.mode is "inCluster"; want managed on platform azure`}},
+	{name: "sizes of the database", base: onAzureCloud, changes: config{"profile": "dev",
+		"database": `{"instanceType": "Standard_B2s", "highAvailability": true, "storageGiB": 200, "maxStorageGiB": 300, "passwordVersion": 0, "maxConnections": 6000, "backup": {"retentionDays": 3}}`}, want: []string{
+		"database.storageGiB is 200; want one of [32 64 128 256 512 1024 2048 4096 8192 16384 32767]: Azure has disks of these sizes",
+		"database.passwordVersion is 0; want at least 1",
+		"database.highAvailability is true; want false with Standard_B2s: burstable sizes have no standby",
+		"database.maxConnections is 6000; want 25 to 5000 on platform azure",
+		"database.backup.retentionDays is 3; want 7 to 35 on platform azure",
+		"database.maxStorageGiB is 300; want nothing on platform azure: storage grows up to Azure's limit",
+	}},
+	{name: "settings of AWS", base: onAzureCloud, changes: config{
+		"network": `{"natGateways": 3, "flowLogs": true}`, "budget": `{"emails": ["a@example.com"], "hourlyUSD": {"Standard_D4s_v5": 0.2}}`,
+		"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "privateAccessCIDRs": ["10.0.0.0/8"], "addons": {"coredns": "v1"}}`}, want: []string{
+		"network.natGateways is 3; want nothing on platform azure",
+		"network.flowLogs is true; want false, the default, on platform azure",
+		`cluster.privateAccessCIDRs is ["10.0.0.0/8"]; want nothing on platform azure`,
+		`cluster.addons is {"coredns":"v1"}; want nothing on platform azure`,
+		`budget.hourlyUSD is {"Standard_D4s_v5":0.2}; want nothing on platform azure`,
+	}},
+}
