@@ -174,7 +174,7 @@ func (b *build) workload() error {
 	scope.After = pod.Join(scope.After, b.gateway.Ready)
 	if b.exposure, err = exposure.New(b.ctx, "exposure", exposure.Args{
 		Scope: scope, Mode: s.Exposure.Mode, Host: s.Exposure.Host, Port: s.Exposure.Port,
-		SourceCIDRs: s.Exposure.SourceCIDRs, Annotations: b.annotations(), Variant: b.clusterResult.LoadBalancerVariant,
+		SourceCIDRs: s.Exposure.SourceCIDRs, Annotations: b.annotations(), Variant: b.clusterResult.LoadBalancerVariant, KeepsSource: b.clusterResult.KeepsSource,
 		IngressClass: s.Exposure.IngressClass, ParentGateway: s.Exposure.ParentGateway,
 	}, b.inCompute()...); err != nil {
 		return err

@@ -20,7 +20,7 @@ func (p *Platform) bucketName(role string) string {
 // Bucket is an S3 bucket with a key of its own, and one for its access logs.
 func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArgs, opts ...pulumi.ResourceOption) (*platform.Bucket, error) {
 	physical := p.bucketName("data")
-	b := &platform.Bucket{Name: physical, Region: p.settings.Region, Checksum: pulumi.String(pod.Checksum(physical)).ToStringOutput()}
+	b := &platform.Bucket{Scheme: "s3", Name: physical, Region: p.settings.Region, Checksum: pulumi.String(pod.Checksum(physical)).ToStringOutput()}
 	if err := ctx.RegisterComponentResource(bucketToken, name, b, opts...); err != nil {
 		return nil, err
 	}

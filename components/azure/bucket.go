@@ -17,7 +17,7 @@ import (
 // container for artifacts and one for dumps: roles are given on containers, so the
 // server does not read the dumps.
 func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArgs, opts ...pulumi.ResourceOption) (*platform.Bucket, error) {
-	b := &platform.Bucket{Region: p.settings.Region}
+	b := &platform.Bucket{Scheme: "wasbs", Region: p.settings.Region}
 	if err := ctx.RegisterComponentResource(bucketToken, name, b, opts...); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 			return nil, fmt.Errorf("creating the container %s: %w", prefix, err)
 		}
 		p.made.containers[prefix] = container.ID().ToStringOutput()
-		roots[prefix] = pulumi.Sprintf("wasbs://%s@%s.blob.core.windows.net", container.Name, account.Name)
+		roots[prefix] = pulumi.Sprintf("%s://%s@%s.blob.core.windows.net", b.Scheme, container.Name, account.Name)
 		b.Ready = append(b.Ready, container)
 	}
 	lifecycle, err := p.lifecycle(ctx, name, b, account)
@@ -45,6 +45,9 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	}
 	reached, err := p.endpoint(ctx, name, b, account)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.diagnostics(ctx, name+"-access", b, pulumi.Sprintf("%s/blobServices/default", account.ID()), "StorageRead", "StorageWrite", "StorageDelete"); err != nil {
 		return nil, err
 	}
 	if err := p.bucketAlert(ctx, name, b, account); err != nil {
@@ -57,7 +60,7 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 }
 
 func (p *Platform) account(ctx *pulumi.Context, name string, b *platform.Bucket) (*storage.StorageAccount, error) {
-	key, err := p.key(ctx, b, name, "bucket")
+	key, err := p.key(ctx, b, name, "bucket", yearly())
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +112,8 @@ func (p *Platform) lifecycle(ctx *pulumi.Context, name string, b *platform.Bucke
 		return nil, fmt.Errorf("keeping versions: %w", err)
 	}
 	block := pulumi.ToStringArray([]string{"blockBlob"})
-	old := &storage.DateAfterCreationArgs{DaysAfterCreationGreaterThan: pulumi.Float64(float64(a.NoncurrentDays))}
+	// A deleted version can be undeleted for as long as everything else.
+	old := &storage.DateAfterCreationArgs{DaysAfterCreationGreaterThan: pulumi.Float64(1)}
 	rules := storage.ManagementPolicyRuleArray{&storage.ManagementPolicyRuleArgs{
 		Name: pulumi.String("noncurrent"), Enabled: pulumi.Bool(true), Type: pulumi.String("Lifecycle"),
 		Definition: &storage.ManagementPolicyDefinitionArgs{

@@ -33,7 +33,7 @@ const entraServer = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 // Cluster is AKS with one pool of nodes over three zones.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
-	c := &platform.Cluster{LoadBalancerAnnotations: map[string]string{
+	c := &platform.Cluster{KeepsSource: true, LoadBalancerAnnotations: map[string]string{
 		// Azure's default of 4 idle minutes ends a slow upload's connection.
 		loadBalancerPrefix + "tcp-idle-timeout": "30",
 	}}
@@ -45,17 +45,13 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 		return nil, err
 	}
 	p.made.issuer = cluster.OidcIssuerProfile.IssuerURL().Elem()
-	admitted, err := p.admit(ctx, name, c, cluster)
-	if err != nil {
-		return nil, err
-	}
 	if err := p.maintenance(ctx, name, c, cluster); err != nil {
 		return nil, err
 	}
 	if err := p.clusterLogs(ctx, name, c, cluster); err != nil {
 		return nil, err
 	}
-	if err := c.Connect(ctx, name, p.kubeconfig(ctx, cluster), nil, component.Options(c, pulumi.DependsOn(admitted))...); err != nil {
+	if err := c.Connect(ctx, name, p.kubeconfig(ctx, cluster), nil, component.Options(c)...); err != nil {
 		return nil, err
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"name": cluster.Name})
@@ -73,22 +69,29 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 	if err != nil {
 		return nil, fmt.Errorf("creating the cluster's identity: %w", err)
 	}
-	before := append([]pulumi.Resource{}, p.made.network...)
+	disks, err := p.disks(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
+	admitted, err := p.admit(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
+	before := append(admitted, p.made.network...)
 	for _, one := range []struct {
 		role, id string
 		scope    pulumi.StringInput
-	}{{"network", roleNetwork, p.made.vnetID}, {"crypto", roleCrypto, p.made.keys.vaultID}} {
+	}{{"network", roleNetwork, p.made.vnetID}, {"crypto", roleCrypto, p.made.keys.vaultID}, {"disks-reader", roleReader, disks}} {
 		assigned, err := p.assign(ctx, c, name+"-"+one.role, one.id, identity.PrincipalId, one.scope, servicePrincipal)
 		if err != nil {
 			return nil, err
 		}
 		before = append(before, assigned)
 	}
-	key, err := p.key(ctx, c, name, "cluster")
-	if err != nil {
-		return nil, err
-	}
-	disks, err := p.disks(ctx, name, c)
+	// AKS stays with the version that it was given, and Secrets have to be written anew
+	// after another one (learn.microsoft.com/azure/aks/use-kms-etcd-encryption): no rotation
+	// by itself.
+	key, err := p.key(ctx, c, name, "cluster", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,9 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 	n := s.Nodes
 	cluster, err := containerservice.NewManagedCluster(ctx, name+"-aks", &containerservice.ManagedClusterArgs{
 		ResourceGroupName: p.made.group, ResourceName: p.name(), DnsPrefix: p.name(), NodeResourceGroup: p.name("nodes"),
-		KubernetesVersion: pulumi.String(s.Version),
+		// What AKS makes is AKS' to change.
+		NodeResourceGroupProfile: &containerservice.ManagedClusterNodeResourceGroupProfileArgs{RestrictionLevel: pulumi.String("ReadOnly")},
+		KubernetesVersion:        pulumi.String(s.Version),
 		// Standard has the uptime agreement, Free has none and fewer nodes
 		// (learn.microsoft.com/azure/aks/free-standard-pricing-tiers).
 		Sku:                 &containerservice.ManagedClusterSKUArgs{Name: pulumi.String("Base"), Tier: pulumi.String(p.tier())},
@@ -137,14 +142,18 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 			VmSize: pulumi.String(n.Type), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("AzureLinux"), OsDiskSizeGB: pulumi.Int(n.DiskGiB), OsDiskType: pulumi.String("Managed"),
 			Count: pulumi.Int(n.Desired), MinCount: pulumi.Int(n.Min), MaxCount: pulumi.Int(n.Max), EnableAutoScaling: pulumi.Bool(true),
 			AvailabilityZones: pulumi.ToStringArray(zones), VnetSubnetID: p.made.nodes, EnableEncryptionAtHost: pulumi.Bool(false), EnableNodePublicIP: pulumi.Bool(false),
+			// The nodes' minor version goes with the control plane's.
+			OrchestratorVersion: pulumi.String(s.Version),
+			// A later default would answer DNS from the node, where no policy lets pods.
+			LocalDNSProfile: &containerservice.LocalDNSProfileArgs{Mode: pulumi.String("Disabled")},
 			MaxPods:         pulumi.Int(110),
 			UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1"), DrainTimeoutInMinutes: pulumi.Int(30)},
 			Tags:            p.tags(),
 		}},
 		Tags: p.tags(),
 	}, p.child(c, guard, pulumi.DependsOn(before),
-		// The autoscaler counts the nodes, the upgrade channel patches the version.
-		pulumi.IgnoreChanges([]string{"agentPoolProfiles[0].count", "agentPoolProfiles[0].orchestratorVersion"}))...)
+		// The autoscaler counts the nodes; for the key see above.
+		pulumi.IgnoreChanges([]string{"agentPoolProfiles[0].count", "securityProfile.azureKeyVaultKms.keyId"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the cluster: %w", err)
 	}
@@ -170,7 +179,7 @@ func (p *Platform) dnsAddress() (string, error) {
 // disks encrypts the nodes' disks with a key of the stack, always its newest
 // version.
 func (p *Platform) disks(ctx *pulumi.Context, name string, c *platform.Cluster) (pulumi.StringOutput, error) {
-	key, err := p.key(ctx, c, name+"-disks", "disks")
+	key, err := p.key(ctx, c, name+"-disks", "disks", yearly())
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -189,13 +198,16 @@ func (p *Platform) disks(ctx *pulumi.Context, name string, c *platform.Cluster) 
 }
 
 // admit lets cluster.admins administer the cluster and cluster.viewers look at it,
-// without Secrets; both may fetch its address.
-func (p *Platform) admit(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *containerservice.ManagedCluster) ([]pulumi.Resource, error) {
+// without Secrets; both may fetch its address. A role is in force after some minutes
+// (learn.microsoft.com/azure/aks/manage-azure-rbac), so it is given on the resource
+// group, which has no other cluster, before this one is made.
+func (p *Platform) admit(ctx *pulumi.Context, name string, c *platform.Cluster) ([]pulumi.Resource, error) {
 	var all []pulumi.Resource
 	admit := func(who, role, id string) error {
 		logical := name + "-" + role + "-" + naming.Label.Fit(who)
+		kind, object := settings.AzurePrincipal(who)
 		for _, one := range []struct{ name, role string }{{logical, id}, {logical + "-user", roleClusterUser}} {
-			assigned, err := p.assign(ctx, c, one.name, one.role, pulumi.String(who), cluster.ID(), "")
+			assigned, err := p.assign(ctx, c, one.name, one.role, pulumi.String(object), p.made.groupID, kind)
 			if err != nil {
 				return err
 			}

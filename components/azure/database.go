@@ -85,7 +85,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 // what must be there before anything connects.
 func (p *Platform) server(ctx *pulumi.Context, name string, d *platform.Database, password pulumi.StringInput) (*dbforpostgresql.Server, []pulumi.Resource, error) {
 	s := p.settings.Database
-	key, err := p.key(ctx, d, name, "database")
+	key, err := p.key(ctx, d, name, "database", yearly())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,21 +21,17 @@ const (
 	roleEncryption    = "e147488a-f6f5-4113-8e2d-b22465e65bf6" // Key Vault Crypto Service Encryption User
 	roleCrypto        = "12338af0-0e69-4776-bea7-57ae8d297424" // Key Vault Crypto User
 	roleBlob          = "ba92f5b4-2d11-453d-a403-e96b0029c9fe" // Storage Blob Data Contributor
-	roleDisks         = "acdd72a7-3385-48ef-bd42-f606fba81ae7" // Reader
+	roleReader        = "acdd72a7-3385-48ef-bd42-f606fba81ae7" // Reader
 )
 
-// assign gives a role to a principal, on a scope and below.
+// assign gives a role to a principal of a kind, on a scope and below.
 func (p *Platform) assign(ctx *pulumi.Context, parent pulumi.Resource, name, role string, principal, scope pulumi.StringInput, kind string) (pulumi.Resource, error) {
-	args := &authorization.RoleAssignmentArgs{
+	made, err := authorization.NewRoleAssignment(ctx, name, &authorization.RoleAssignmentArgs{
 		PrincipalId: principal, Scope: scope,
+		// Without it the SDK says User, and Azure refuses everybody else.
+		PrincipalType:    pulumi.String(kind),
 		RoleDefinitionId: pulumi.Sprintf("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s", p.settings.Account, role),
-	}
-	if kind != "" {
-		// Without it Azure looks for a new identity before every copy of the directory
-		// knows it, and fails (learn.microsoft.com/azure/role-based-access-control/troubleshooting).
-		args.PrincipalType = pulumi.String(kind)
-	}
-	made, err := authorization.NewRoleAssignment(ctx, name, args, p.child(parent)...)
+	}, p.child(parent)...)
 	if err != nil {
 		return nil, fmt.Errorf("assigning a role, %s: %w", name, err)
 	}
@@ -49,6 +45,7 @@ const servicePrincipal = "ServicePrincipal"
 // and the storage account use them.
 type keys struct {
 	pulumi.ResourceState
+	resource                 *keyvault.Vault
 	vault, vaultID, vaultURI pulumi.StringOutput
 	// identity is its id, principal what it is in the directory.
 	identity, principal pulumi.StringOutput
@@ -81,6 +78,7 @@ func (p *Platform) newKeys(ctx *pulumi.Context, name string, parent pulumi.Resou
 	if err != nil {
 		return fmt.Errorf("creating the identity that uses the keys: %w", err)
 	}
+	k.resource = vault
 	k.vault, k.vaultID, k.vaultURI = vault.Name, vault.ID().ToStringOutput(), vault.Properties.VaultUri()
 	k.identity, k.principal = identity.ID().ToStringOutput(), identity.PrincipalId
 	use, err := p.assign(ctx, k, name+"-use", roleEncryption, k.principal, k.vaultID, servicePrincipal)
@@ -92,20 +90,29 @@ func (p *Platform) newKeys(ctx *pulumi.Context, name string, parent pulumi.Resou
 	return ctx.RegisterResourceOutputs(k, pulumi.Map{})
 }
 
-// key makes a key that rotates every year. What it encrypts is lost with it.
-func (p *Platform) key(ctx *pulumi.Context, parent pulumi.Resource, name, purpose string) (*keyvault.Key, error) {
+// key makes a key. What it encrypts is lost with it.
+func (p *Platform) key(ctx *pulumi.Context, parent pulumi.Resource, name, purpose string, rotation keyvault.RotationPolicyPtrInput) (*keyvault.Key, error) {
 	key, err := keyvault.NewKey(ctx, name+"-key", &keyvault.KeyArgs{
 		ResourceGroupName: p.made.group, VaultName: p.made.keys.vault, KeyName: pulumi.String(purpose), Tags: p.tags(),
 		Properties: &keyvault.KeyPropertiesArgs{
 			Kty: pulumi.String("RSA"), KeySize: pulumi.Int(3072),
-			RotationPolicy: &keyvault.RotationPolicyArgs{LifetimeActions: keyvault.LifetimeActionArray{&keyvault.LifetimeActionArgs{
-				Action:  &keyvault.ActionArgs{Type: keyvault.KeyRotationPolicyActionTypeRotate},
-				Trigger: &keyvault.TriggerArgs{TimeAfterCreate: pulumi.String("P365D")},
-			}}},
+			RotationPolicy: rotation,
 		},
-	}, p.child(parent, protect.Options(p.settings.Protect)...)...)
+	}, p.child(parent, append(protect.Options(p.settings.Protect), p.inVault())...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the %s key: %w", purpose, err)
 	}
 	return key, nil
 }
+
+// yearly rotates a key that its service follows to the newest version.
+func yearly() keyvault.RotationPolicyPtrInput {
+	return &keyvault.RotationPolicyArgs{LifetimeActions: keyvault.LifetimeActionArray{&keyvault.LifetimeActionArgs{
+		Action:  &keyvault.ActionArgs{Type: keyvault.KeyRotationPolicyActionTypeRotate},
+		Trigger: &keyvault.TriggerArgs{TimeAfterCreate: pulumi.String("P365D")},
+	}}}
+}
+
+// inVault is an option of what goes with the vault: deleting it by itself needs a
+// role on the vault's data, which nobody has by making it.
+func (p *Platform) inVault() pulumi.ResourceOption { return pulumi.DeletedWith(p.made.keys.resource) }

@@ -29,6 +29,9 @@ func (p *Platform) clusterLogs(ctx *pulumi.Context, name string, c *platform.Clu
 		return fmt.Errorf("creating the workspace of the logs: %w", err)
 	}
 	p.made.workspace = workspace.ID().ToStringOutput()
+	if err := p.diagnostics(ctx, name+"-vault-audit", c, p.made.keys.vaultID, "AuditEvent"); err != nil {
+		return err
+	}
 	return p.diagnostics(ctx, name+"-audit", c, cluster.ID().ToStringOutput(), "kube-audit-admin", "guard")
 }
 

@@ -167,6 +167,9 @@ func (p *Platform) subnets(ctx *pulumi.Context, name string, n *platform.Network
 		}},
 		{"database", &p.made.database, network.SubnetArgs{
 			AddressPrefix: pulumi.String(cut.database.String()), NetworkSecurityGroup: &network.NetworkSecurityGroupTypeArgs{Id: firewall.ID()},
+			// The standby gets its log through Azure's storage
+			// (learn.microsoft.com/azure/postgresql/network/concepts-networking-private).
+			ServiceEndpoints: network.ServiceEndpointPropertiesFormatArray{&network.ServiceEndpointPropertiesFormatArgs{Service: pulumi.String("Microsoft.Storage")}},
 			Delegations: network.DelegationArray{&network.DelegationArgs{
 				Name: pulumi.String("postgresql"), ServiceName: pulumi.String("Microsoft.DBforPostgreSQL/flexibleServers"),
 			}},

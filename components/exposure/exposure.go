@@ -38,6 +38,8 @@ type Args struct {
 	// Variant is a part of a load balancer's name; empty for none. Another one makes
 	// another load balancer.
 	Variant string
+	// KeepsSource is the cluster's.
+	KeepsSource bool
 	// IngressClass of an Ingress, ParentGateway (namespace/name/listener) of an HTTPRoute.
 	IngressClass, ParentGateway string
 }
@@ -80,7 +82,7 @@ func (e *Exposure) loadBalancer(ctx *pulumi.Context, name string, args Args, met
 	// With a list of sources the policy must see the client's address, which only
 	// Local keeps; without one Cluster spreads the load better.
 	policy := "Cluster"
-	if len(args.SourceCIDRs) > 0 {
+	if len(args.SourceCIDRs) > 0 || args.KeepsSource {
 		policy = "Local"
 	}
 	logical := name + "-loadbalancer"

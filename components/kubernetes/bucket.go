@@ -22,7 +22,7 @@ import (
 // creates and configures it, reads the configuration back and compares.
 func (p *Platform) Bucket(ctx *pulumi.Context, name string, args platform.BucketArgs, opts ...pulumi.ResourceOption) (*platform.Bucket, error) {
 	a := p.settings.Artifacts
-	b := &platform.Bucket{Name: a.Bucket, Region: a.Region, Endpoint: a.Endpoint}
+	b := &platform.Bucket{Scheme: "s3", Name: a.Bucket, Region: a.Region, Endpoint: a.Endpoint}
 	if err := ctx.RegisterComponentResource(bucketToken, name, b, opts...); err != nil {
 		return nil, err
 	}

@@ -29,14 +29,16 @@ func (b *builder) checkImage() (*batchv1.Job, error) {
 	labels := pod.Labels(netpol.ImageCheck.Labels(), b.args.Version)
 	job, err := batchv1.NewJob(b.ctx, b.name+"-image", &batchv1.JobArgs{
 		Metadata: &metav1.ObjectMetaArgs{
-			Name:      pulumi.String(naming.Label.Fit(netpol.ImageCheck.Name, b.args.Version, pod.Checksum(b.image, b.postgres))),
+			Name:      pulumi.String(naming.Label.Fit(netpol.ImageCheck.Name, b.args.Version, pod.Checksum(b.image, b.postgres, b.args.Bucket.Scheme))),
 			Namespace: b.args.Namespace, Labels: labels,
 			Annotations: jobAnnotations(imageDeadline),
 		},
 		Spec: pod.Job{
 			Labels: labels, PullSecrets: b.args.PullSecrets, BackoffLimit: 1, Deadline: imageDeadline,
 			Containers: corev1.ContainerArray{scripts.Container(scripts.Run{
-				Name: "check", Image: b.image, Script: "image.py", Env: corev1.EnvVarArray{pod.Env("WANT_VERSION", b.args.Version)},
+				Name: "check", Image: b.image, Script: "image.py", Env: corev1.EnvVarArray{
+					pod.Env("WANT_VERSION", b.args.Version), pod.Env("WANT_STORE", b.args.Bucket.Scheme),
+				},
 			}), &corev1.ContainerArgs{
 				Name: pulumi.String("dump"), Image: pulumi.String(b.postgres), ImagePullPolicy: pulumi.String("IfNotPresent"),
 				Command:         pulumi.ToStringArray([]string{"pg_dump", "--version"}),

@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 )
 
-var limits = map[string]naming.Limit{"label": naming.Label, "cronjob": naming.CronJob, "bucket": naming.Bucket,
+var limits = map[string]naming.Limit{"label": naming.Label, "cronjob": naming.CronJob, "bucket": naming.Bucket, "azure": naming.AzureResource,
 	"iam": naming.IAM, "eks": naming.EKS, "rds": naming.RDS, "tag": naming.Tag}
 
 func TestValid(t *testing.T) {

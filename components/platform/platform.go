@@ -68,6 +68,9 @@ type Cluster struct {
 	// server, which takes over an object that is there, and with the stack that
 	// object would go: a namespace with everything that others have in it.
 	Creator *kubernetes.Provider
+	// KeepsSource is true where a load balancer must hand requests to nodes with a
+	// pod of the gateway: where policies do not let pods hear from another node.
+	KeepsSource bool
 	// LoadBalancerAnnotations ask the cloud for the load balancer that suits long
 	// uploads.
 	LoadBalancerAnnotations map[string]string
@@ -144,6 +147,8 @@ type Bucket struct {
 	ArtifactRoot pulumi.StringOutput
 	// BackupRoot is the URI below which database dumps are kept.
 	BackupRoot pulumi.StringOutput
+	// Scheme is what ArtifactRoot begins with: s3, or wasbs for Blob Storage.
+	Scheme string
 	// Name of the bucket.
 	Name string
 	// Endpoint is the S3 URL; empty for the cloud's own.

@@ -9,8 +9,9 @@ import (
 
 var (
 	azureRegion = regexp.MustCompile(`^[a-z]+[0-9]?$`)
-	// azureID is a subscription's and, in the directory, anybody's.
-	azureID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	// azureID is a subscription's.
+	azureID        = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	azurePrincipal = regexp.MustCompile(`^(group|user|servicePrincipal):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	// azureSize leaves out sizes with a p: their processors are Arm, and the images of
 	// the nodes are for x86 (learn.microsoft.com/azure/virtual-machines/vm-naming-conventions).
 	azureSize = regexp.MustCompile(`^Standard_[A-Z]+[0-9]+[a-oq-z]*(_v[0-9]+)?$`)
@@ -22,11 +23,19 @@ var (
 	azureTiers = []string{"Cool", "Cold"}
 )
 
-// azurePods are the pods' addresses (components/azure: podCIDR).
-var azurePods = netip.MustParsePrefix("10.244.0.0/16")
+// azureTaken are the pods' addresses (components/azure: podCIDR) and what AKS keeps
+// for itself (learn.microsoft.com/azure/aks/concepts-network-cni-overview).
+var azureTaken = []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("172.30.0.0/16"), netip.MustParsePrefix("172.31.0.0/16")}
+
+// AzurePrincipal is what a member of cluster.admins is for Azure, Group, User or
+// ServicePrincipal, and its id.
+func AzurePrincipal(member string) (kind, object string) {
+	kind, object, _ = strings.Cut(member, ":")
+	return strings.ToUpper(kind[:min(1, len(kind))]) + kind[min(1, len(kind)):], object
+}
 
 // azure lays Azure's defaults over the common ones. D4s_v5 is what followed
-// D4s_v3 at its size and price, 4 vCPU and 16 GiB.
+// D4s_v3 at its size and price, 4 vCPU and 16 GiB; dev takes the cheapest of them.
 func (s *Settings) azure(profile Profile) {
 	s.Network = Network{CIDR: "10.20.0.0/16"}
 	s.Cluster.Version = "1.36"
@@ -34,14 +43,16 @@ func (s *Settings) azure(profile Profile) {
 	s.Cluster.APIServerPorts = []int{443}
 	s.Cluster.Nodes = Nodes{Type: "Standard_D4s_v5", DiskGiB: 128, Min: 3, Desired: 3, Max: 6}
 	s.Database.Mode, s.Database.InstanceType, s.Database.HighAvailability = "managed", "Standard_D2ds_v5", true
-	s.Database.StorageGiB = 256
+	s.Database.StorageGiB, s.Database.MaxConnections = 256, 220
 	s.Artifacts.Store, s.Artifacts.Bucket, s.Artifacts.Region = "managed", "", ""
 	s.Artifacts.TransitionDays, s.Artifacts.TransitionClass = 30, "Cool"
-	s.Budget.Usage = Usage{StoredGiB: 500, LoggedGiB: 20}
+	s.Budget.Usage = Usage{StoredGiB: 500, NATGiB: 100, DownloadedGiB: 100, LoggedGiB: 20}
 	if profile == Dev {
-		s.Cluster.Nodes.Type = "Standard_D4as_v5"
+		// With the third one dev would not fit 500 USD a month.
+		s.Cluster.Nodes = Nodes{Type: "Standard_D4as_v5", DiskGiB: 64, Min: 2, Desired: 2, Max: 4}
 		s.Database.InstanceType, s.Database.HighAvailability, s.Database.StorageGiB = "Standard_B2s", false, 32
-		s.Budget.Usage = Usage{StoredGiB: 50, LoggedGiB: 5}
+		s.Database.MaxConnections = 120
+		s.Budget.Usage = Usage{StoredGiB: 50, NATGiB: 20, DownloadedGiB: 10, LoggedGiB: 5}
 		s.Database.Backup.RetentionDays = 7
 	}
 }
@@ -55,10 +66,10 @@ func (s *Settings) checkAzure(p *Problems) {
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least who runs pulumi up: nobody else has access")
 	for _, a := range c.Admins {
-		p.Want(azureID.MatchString(a), "cluster.admins", a, "the object id of a group, a person or a service principal in Entra")
+		p.Want(azurePrincipal.MatchString(a), "cluster.admins", a, "group:, user: or servicePrincipal: and the object id in Entra")
 	}
 	for _, v := range c.Viewers {
-		p.Want(azureID.MatchString(v), "cluster.viewers", v, "the object id of a group, a person or a service principal in Entra")
+		p.Want(azurePrincipal.MatchString(v), "cluster.viewers", v, "group:, user: or servicePrincipal: and the object id in Entra")
 		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
 	}
 	p.Want(len(c.APIAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "the networks of whoever runs pulumi and kubectl")
@@ -67,14 +78,17 @@ func (s *Settings) checkAzure(p *Problems) {
 	s.checkPublicAccess(p, "public addresses")
 	// learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges; the cluster's own is one more.
 	p.Want(len(c.APIAccessCIDRs) < 200, "cluster.apiAccessCIDRs", len(c.APIAccessCIDRs), "at most 199 networks")
-	p.Want(azureSize.MatchString(n.Type), "cluster.nodes.type", n.Type, "a size of x86 such as Standard_D4s_v5")
+	// learn.microsoft.com/azure/aks/use-system-pools
+	p.Want(azureSize.MatchString(n.Type) && !strings.HasPrefix(n.Type, "Standard_B"), "cluster.nodes.type", n.Type, "a size of x86 such as Standard_D4s_v5, and no burstable one, which AKS does not support")
 	p.Want(n.DiskGiB >= 64 && n.DiskGiB <= 2048, "cluster.nodes.diskGiB", n.DiskGiB, "64 to 2048")
 	s.checkNodes(p)
 	s.checkRange(p)
 	s.checkServiceCIDR(p)
 	for _, other := range []struct{ key, cidr string }{{"network.cidr", s.Network.CIDR}, {"cluster.serviceCIDR", c.ServiceCIDR}} {
 		prefix, err := netip.ParsePrefix(other.cidr)
-		p.Want(err != nil || !prefix.Overlaps(azurePods), other.key, other.cidr, "a range outside of the pods', %s", azurePods)
+		for _, taken := range azureTaken {
+			p.Want(err != nil || !prefix.Overlaps(taken), other.key, other.cidr, "a range outside of %s, which is the pods' or AKS' own", taken)
+		}
 	}
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
@@ -91,6 +105,10 @@ func (s *Settings) checkFlexibleServer(p *Problems) {
 	p.Want(d.PasswordVersion >= 1, "database.passwordVersion", d.PasswordVersion, "at least 1")
 	p.Want(s.Profile != Production || d.HighAvailability, "database.highAvailability", d.HighAvailability, "true in profile production")
 	p.Want(!d.HighAvailability || !strings.HasPrefix(d.InstanceType, "Standard_B"), "database.highAvailability", d.HighAvailability, "false with %s: burstable sizes have no standby", d.InstanceType)
+	// The server keeps 15 for itself, the arithmetic counts 7
+	// (learn.microsoft.com/azure/postgresql/configure-maintain/concepts-limits).
+	p.Want(d.MaxConnections >= s.Connections().Total()+8, "database.maxConnections", d.MaxConnections, "at least %d: 8 more than above, which Azure keeps for itself", s.Connections().Total()+8)
 	p.Want(d.MaxConnections >= 25 && d.MaxConnections <= 5000, "database.maxConnections", d.MaxConnections, "25 to 5000 on platform azure")
+	p.Want(s.Artifacts.NoncurrentDays <= 365, "artifacts.noncurrentDays", s.Artifacts.NoncurrentDays, "at most 365 on platform azure")
 	p.Want(d.Backup.RetentionDays >= 7 && d.Backup.RetentionDays <= 35, "database.backup.retentionDays", d.Backup.RetentionDays, "7 to 35 on platform azure")
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	azureAdmin  = `"aaaaaaaa-0000-4000-8000-000000000001"`
+	azureAdmin  = `"group:aaaaaaaa-0000-4000-8000-000000000001"`
 	azureAccess = `"apiAccessCIDRs": ["198.51.100.0/24"]`
 )
 
@@ -19,7 +19,7 @@ func onAzureCloud() config {
 	return config{
 		"platform": "azure", "profile": "production", "region": "westeurope", "account": "11111111-2222-3333-4444-555555555555",
 		"tags": `{"owner": "o", "cost-centre": "1"}`, "cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `}`,
-		"exposure": `{"host": "a.b"}`, "budget": `{"emails": ["a@example.com"]}`,
+		"exposure": `{"host": "a.b"}`, "budget": `{"monthlyUSD": 1200, "emails": ["a@example.com"]}`,
 	}
 }
 
@@ -29,10 +29,12 @@ func TestTheDefaultsOfAzureFit(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []any{"managed", "managed", true}, []any{s.Database.Mode, s.Cluster.Mode, s.Budget.Enabled})
 		assert.GreaterOrEqual(t, s.Database.MaxConnections, s.Connections().Total())
-		assert.Equal(t, 500, s.Budget.MonthlyUSD)
 	}
+	s, err := load(onAzureCloud().with(config{"profile": "dev", "region": "eastus2", "exposure": `{"mode": "none"}`, "budget": `{"emails": ["a@example.com"]}`}))
+	require.NoError(t, err)
+	assert.Equal(t, 500, s.Budget.MonthlyUSD, "dev fits the default budget in the United States")
 	assert.Equal(t, "Standard_D4s_v5", settings.Defaults(settings.Azure, settings.Production).Cluster.Nodes.Type)
-	_, err := load(onAzureCloud().with(config{"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "nodes": {"type": "Standard_D4s_v3"}}`}))
+	_, err = load(onAzureCloud().with(config{"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "nodes": {"type": "Standard_D4s_v3"}}`}))
 	require.NoError(t, err, "what the mission names is accepted")
 }
 
@@ -52,25 +54,32 @@ var onAzure = []invalid{
 		"database": `{"instanceType": "db.m7g.large"}`, "artifacts": `{"transitionClass": "STANDARD_IA"}`}, want: []string{
 		`region is "eu-central-1"; want an Azure region with availability zones, such as westeurope`,
 		`account is "111122223333"; want the id of the Azure subscription: az account show --query id`,
-		`cluster.admins is "arn:aws:iam::111122223333:role/a"; want the object id of a group, a person or a service principal in Entra`,
-		`cluster.viewers is "bob"; want the object id of a group, a person or a service principal in Entra`,
-		`cluster.nodes.type is "m7i.xlarge"; want a size of x86 such as Standard_D4s_v5`,
+		`cluster.admins is "arn:aws:iam::111122223333:role/a"; want group:, user: or servicePrincipal: and the object id in Entra`,
+		`cluster.viewers is "bob"; want group:, user: or servicePrincipal: and the object id in Entra`,
+		`cluster.nodes.type is "m7i.xlarge"; want a size of x86 such as Standard_D4s_v5, and no burstable one, which AKS does not support`,
 		`database.instanceType is "db.m7g.large"; want a size of Flexible Server such as Standard_D2ds_v5`,
 		`artifacts.transitionClass is "STANDARD_IA"; want Cool, Cold`,
 	}},
 	{name: "an open cluster of the wrong nodes", base: onAzureCloud, changes: config{
 		"cluster": `{"admins": [` + azureAdmin + `], "viewers": [` + azureAdmin + `], "apiAccessCIDRs": ["0.0.0.0/0", "10.0.0.0/8"], "nodes": {"type": "Standard_D4ps_v5", "diskGiB": 30, "min": 2}, "version": "1.30"}`}, want: []string{
 		`cluster.version is "1.30"; want 1.35, 1.36, 1.37`,
-		`cluster.viewers is "aaaaaaaa-0000-4000-8000-000000000001"; want somebody who is not in cluster.admins`,
+		`cluster.viewers is "group:aaaaaaaa-0000-4000-8000-000000000001"; want somebody who is not in cluster.admins`,
 		`cluster.apiAccessCIDRs is "0.0.0.0/0"; want listed networks in profile production, not the whole internet`,
 		`cluster.apiAccessCIDRs is "10.0.0.0/8"; want public addresses`,
-		`cluster.nodes.type is "Standard_D4ps_v5"; want a size of x86 such as Standard_D4s_v5`,
+		`cluster.nodes.type is "Standard_D4ps_v5"; want a size of x86 such as Standard_D4s_v5, and no burstable one, which AKS does not support`,
 		"cluster.nodes.diskGiB is 30; want 64 to 2048",
 		"mlflow.tmpGiB is 20; want at most half of cluster.nodes.diskGiB, 30",
 		"cluster.nodes.min is 2; want at least 3 in profile production: one in every zone",
 	}},
-	{name: "addresses of the pods", base: onAzureCloud, changes: config{"network": `{"cidr": "10.244.0.0/16"}`}, want: []string{
-		`network.cidr is "10.244.0.0/16"; want a range outside of the pods', 10.244.0.0/16`}},
+	{name: "addresses that are taken", base: onAzureCloud, changes: config{"network": `{"cidr": "10.244.0.0/16"}`,
+		"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "serviceCIDR": "172.16.0.0/12", "nodes": {"type": "Standard_B4ms"}}`}, want: []string{
+		`cluster.nodes.type is "Standard_B4ms"; want a size of x86 such as Standard_D4s_v5, and no burstable one, which AKS does not support`,
+		`network.cidr is "10.244.0.0/16"; want a range outside of 10.244.0.0/16, which is the pods' or AKS' own`,
+		`cluster.serviceCIDR is "172.16.0.0/12"; want a range outside of 172.30.0.0/16, which is the pods' or AKS' own`,
+		`cluster.serviceCIDR is "172.16.0.0/12"; want a range outside of 172.31.0.0/16, which is the pods' or AKS' own`}},
+	{name: "what Azure keeps for itself", base: onAzureCloud, changes: config{"database": `{"maxConnections": 195}`, "artifacts": `{"noncurrentDays": 400}`}, want: []string{
+		"database.maxConnections is 195; want at least 201: 8 more than above, which Azure keeps for itself",
+		"artifacts.noncurrentDays is 400; want at most 365 on platform azure"}},
 	{name: "database", base: onAzureCloud, changes: config{"database": `{"mode": "inCluster"}`}, want: []string{
 		`database.mode is "inCluster"; want managed on platform azure`}},
 	{name: "sizes of the database", base: onAzureCloud, changes: config{"profile": "dev",
@@ -82,13 +91,18 @@ var onAzure = []invalid{
 		"database.backup.retentionDays is 3; want 7 to 35 on platform azure",
 		"database.maxStorageGiB is 300; want nothing on platform azure: storage grows up to Azure's limit",
 	}},
+	{name: "what has no price", base: onAzureCloud, changes: config{"region": "swedencentral"}, want: []string{
+		`region is "swedencentral"; want one of eastus2, germanywestcentral, northeurope, westeurope, westus2, whose prices the release has, or budget.enforceEstimate false`}},
+	{name: "sizes without a price", base: onAzureCloud, changes: config{"database": `{"instanceType": "Standard_E16ds_v5"}`,
+		"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "nodes": {"type": "Standard_D96s_v5"}}`}, want: []string{
+		`cluster.nodes.type is "Standard_D96s_v5"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`,
+		`database.instanceType is "Standard_E16ds_v5"; want a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false`}},
 	{name: "settings of AWS", base: onAzureCloud, changes: config{
-		"network": `{"natGateways": 3, "flowLogs": true}`, "budget": `{"emails": ["a@example.com"], "hourlyUSD": {"Standard_D4s_v5": 0.2}}`,
+		"network": `{"natGateways": 3, "flowLogs": true}`,
 		"cluster": `{"admins": [` + azureAdmin + `], ` + azureAccess + `, "privateAccessCIDRs": ["10.0.0.0/8"], "addons": {"coredns": "v1"}}`}, want: []string{
 		"network.natGateways is 3; want nothing on platform azure",
 		"network.flowLogs is true; want false, the default, on platform azure",
 		`cluster.privateAccessCIDRs is ["10.0.0.0/8"]; want nothing on platform azure`,
 		`cluster.addons is {"coredns":"v1"}; want nothing on platform azure`,
-		`budget.hourlyUSD is {"Standard_D4s_v5":0.2}; want nothing on platform azure`,
 	}},
 }

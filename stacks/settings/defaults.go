@@ -57,13 +57,6 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.Cluster.APIServerPorts = []int{443, 6443}
 		s.Budget = Budget{}
 	}
-	switch platform {
-	case AWS:
-		s.aws(profile)
-	case Azure:
-		s.azure(profile)
-	case Kubernetes, GCP:
-	}
 	if profile == Dev {
 		s.Database.Instances = 1
 		s.Database.MaxConnections = 100
@@ -71,6 +64,13 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.MLflow.PoolSize = 3
 		s.MLflow.MaxOverflow = 3
 		s.Protect = false
+	}
+	switch platform {
+	case AWS:
+		s.aws(profile)
+	case Azure:
+		s.azure(profile)
+	case Kubernetes, GCP:
 	}
 	return s
 }

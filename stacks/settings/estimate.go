@@ -11,9 +11,22 @@ import (
 
 // Estimate is what the stack costs a month, nil where the release has no prices.
 func (s *Settings) Estimate() *estimate.Estimate {
-	if s.Platform != AWS || !slices.Contains(estimate.AWSRegions(), s.Region) {
-		return nil
+	switch {
+	case s.Platform == AWS && slices.Contains(estimate.AWSRegions(), s.Region):
+		return s.estimateAWS()
+	case s.Platform == Azure && slices.Contains(estimate.AzureRegions(), s.Region):
+		e := estimate.Azure{
+			Region: s.Region, Agreement: s.Profile == Production,
+			Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB,
+			Database: s.Database.InstanceType, Standby: s.Database.HighAvailability, DatabaseGiB: s.Database.StorageGiB,
+			LoadBalancer: s.Exposure.Mode == "loadBalancer", Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+		}.Estimate()
+		return &e
 	}
+	return nil
+}
+
+func (s *Settings) estimateAWS() *estimate.Estimate {
 	d := s.Database
 	a := estimate.AWS{
 		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB, NATGateways: s.Network.NATGateways,
@@ -47,29 +60,56 @@ func (s *Settings) checkEstimate(p *Problems) {
 	for _, name := range sortedKeys(b.HourlyUSD) {
 		p.Want(b.HourlyUSD[name] > 0, "budget.hourlyUSD."+name, b.HourlyUSD[name], "more than 0")
 	}
-	if s.Platform != AWS || !b.Enabled || !b.EnforceEstimate || !awsRegion.MatchString(s.Region) {
+	prices := s.prices()
+	if !b.Enabled || !b.EnforceEstimate || !prices.regional {
 		return
 	}
 	e := s.Estimate()
 	if e == nil {
-		p.Want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(estimate.AWSRegions(), ", "))
+		p.Want(false, "region", s.Region, "one of %s, whose prices the release has, or budget.enforceEstimate false", strings.Join(prices.regions, ", "))
 		return
 	}
-	type priced struct {
-		key, name string
-		format    bool
-	}
-	types := []priced{{"cluster.nodes.type", s.Cluster.Nodes.Type, awsInstance.MatchString(s.Cluster.Nodes.Type)}}
-	if s.Database.Mode != "inCluster" {
-		types = append(types, priced{"database.instanceType", s.Database.InstanceType, strings.HasPrefix(s.Database.InstanceType, "db.")})
-	}
 	complete := true
-	for _, t := range types {
-		known := b.HourlyUSD[t.name] > 0 || slices.Contains(estimate.AWSTypes(s.Region), t.name)
+	for _, t := range prices.types {
+		known := b.HourlyUSD[t.name] > 0 || slices.Contains(t.known, t.name)
 		complete = complete && known
 		// What is no type at all has been said already.
 		p.Want(known || !t.format, t.key, t.name, "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
 	}
 	p.Want(!complete || b.MonthlyUSD < 1 || e.Total() <= float64(b.MonthlyUSD), "budget.monthlyUSD", b.MonthlyUSD,
 		"at least %.0f, or budget.enforceEstimate false: %s", math.Ceil(e.Total()), e)
+}
+
+// priced is a setting that names something with a price of its own.
+type priced struct {
+	key, name string
+	// format says whether the name is one at all.
+	format bool
+	// known are the names that the release has a price of.
+	known []string
+}
+
+// prices are what the release knows about a platform's prices; regional is false
+// for a region that is none.
+type prices struct {
+	regional bool
+	regions  []string
+	types    []priced
+}
+
+func (s *Settings) prices() prices {
+	node, database := s.Cluster.Nodes.Type, s.Database.InstanceType
+	if s.Platform == Azure {
+		return prices{azureRegion.MatchString(s.Region), estimate.AzureRegions(), []priced{
+			{"cluster.nodes.type", node, azureSize.MatchString(node), estimate.AzureNodes(s.Region)},
+			{"database.instanceType", database, azureDatabase.MatchString(database), estimate.AzureDatabases(s.Region)},
+		}}
+	}
+	all := prices{awsRegion.MatchString(s.Region), estimate.AWSRegions(), []priced{
+		{"cluster.nodes.type", node, awsInstance.MatchString(node), estimate.AWSTypes(s.Region)},
+	}}
+	if s.Database.Mode != "inCluster" {
+		all.types = append(all.types, priced{"database.instanceType", database, strings.HasPrefix(database, "db."), estimate.AWSTypes(s.Region)})
+	}
+	return all
 }

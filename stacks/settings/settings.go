@@ -170,8 +170,8 @@ type Cluster struct {
 	// to 24 bits: one that no network has which pods or clients are in. It cannot
 	// change later.
 	ServiceCIDR string `json:"serviceCIDR"`
-	// Admins administer a managed cluster: ARNs of IAM roles and users, on Azure the
-	// object ids of groups, people and service principals in Entra. Whoever runs
+	// Admins administer a managed cluster: ARNs of IAM roles and users, on Azure
+	// group:, user: or servicePrincipal: and the object id in Entra. Whoever runs
 	// pulumi up must be one of them.
 	Admins []string `json:"admins"`
 	// Viewers look at everything in a managed cluster but Secrets; like admins.

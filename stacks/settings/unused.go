@@ -34,7 +34,7 @@ func (s *Settings) unused() []unused {
 		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.passwordVersion"}},
 		{s.Platform == Azure, onCloud, []string{
 			"network.vpcId", "network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds", "network.readableBuckets", "network.natGateways", "network.flowLogs",
-			"cluster.privateAccessCIDRs", "cluster.addons", "cluster.nodes.release", "artifacts.cidrs", "artifacts.abortUploadDays", "budget.usage.natGiB", "budget.usage.downloadedGiB", "budget.hourlyUSD", "budget.enforceEstimate",
+			"cluster.privateAccessCIDRs", "cluster.addons", "cluster.nodes.release", "artifacts.cidrs", "artifacts.abortUploadDays",
 		}},
 		{s.Platform == Azure, onCloud + ": storage grows up to Azure's limit", []string{"database.maxStorageGiB"}},
 		{ownStore, "with artifacts.store inCluster: the stack makes that store", append([]string{

@@ -251,7 +251,7 @@ func TestAddonsArePinned(t *testing.T) {
 	for _, n := range g.OfType("aws:eks/addon:Addon") {
 		versions[text(n, "addonName")] = text(n, "addonVersion")
 	}
-	assert.Len(t, versions, 6)
+	assert.Len(t, versions, 7)
 	assert.Equal(t, "v1.12.0-eksbuild.3", versions["coredns"], "the pinned one")
 	assert.Equal(t, "v1.0.0-eksbuild.1", versions["vpc-cni"], "AWS' default")
 }

@@ -195,7 +195,8 @@ func unencrypted(g *graph.Graph) []string {
 		return ""
 	})...)
 	return append(bad, each(g, "keyvault:Key", func(n graph.Node) string {
-		if text(n, "properties.rotationPolicy.lifetimeActions[0].trigger.timeAfterCreate") != "P365D" {
+		// AKS does not follow its key.
+		if n.Name != "cluster-key" && text(n, "properties.rotationPolicy.lifetimeActions[0].trigger.timeAfterCreate") != "P365D" {
 			return "does not rotate"
 		}
 		return ""
@@ -252,12 +253,13 @@ func closed() []property {
 			"access policies":  set("network-keys-vault", "properties.enableRbacAuthorization", nil),
 		}},
 		{"roles are as small as their use", roles, map[string]func(*graph.Graph){
-			"whole account":  set("identity-access", "scope", "/subscriptions/"+subscription+"/resourceGroups/g/providers/x/bucket-account"),
-			"the dumps":      set("identity-access", "scope", "/subscriptions/"+subscription+"/resourceGroups/g/providers/x/bucket-backups"),
-			"owner":          set("identity-access", "roleDefinitionId", "/subscriptions/"+subscription+"/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"),
-			"everybody":      set("identity-credential", "subject", "system:serviceaccount:*:*"),
-			"another issuer": set("identity-credential", "issuer", "https://login.example.com"),
-			"an extra role":  func(g *graph.Graph) { g.Nodes = append(g.Nodes, copyOf(g, "identity-access", "identity-more")) },
+			"whole account":   set("identity-access", "scope", "/subscriptions/"+subscription+"/resourceGroups/g/providers/x/bucket-account"),
+			"the dumps":       set("identity-access", "scope", "/subscriptions/"+subscription+"/resourceGroups/g/providers/x/bucket-backups"),
+			"owner":           set("identity-access", "roleDefinitionId", "/subscriptions/"+subscription+"/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"),
+			"everybody":       set("identity-credential", "subject", "system:serviceaccount:*:*"),
+			"another issuer":  set("identity-credential", "issuer", "https://login.example.com"),
+			"a person's role": set("identity-access", "principalType", "User"),
+			"an extra role":   func(g *graph.Graph) { g.Nodes = append(g.Nodes, copyOf(g, "identity-access", "identity-more")) },
 		}},
 	}
 }
@@ -337,20 +339,27 @@ func reachable(g *graph.Graph) []string {
 // roles compares who may do what, on what, with what the stack needs.
 func roles(g *graph.Graph) []string {
 	want := []string{
-		"backup-identity-access: ba92f5b4 on bucket-backups", "cluster-crypto: 12338af0 on network-keys-vault", "cluster-network: 4d97b98b on network-vnet",
+		"backup-identity-access: ba92f5b4 on bucket-backups", "cluster-crypto: 12338af0 on network-keys-vault", "cluster-disks-reader: acdd72a7 on cluster-disks",
+		"cluster-network: 4d97b98b on network-vnet",
 		"identity-access: ba92f5b4 on bucket-artifacts", "network-keys-use: e147488a on network-keys-vault",
 	}
-	var got []string
+	var got, bad []string
 	for _, n := range g.OfType("azure-native:authorization:RoleAssignment") {
 		role, scope := text(n, "roleDefinitionId"), text(n, "scope")
 		line := fmt.Sprintf("%s: %s on %s", n.Name, role[strings.LastIndex(role, "/")+1:][:8], scope[strings.LastIndex(scope, "/")+1:])
 		if strings.HasPrefix(n.Name, "cluster-admin-") || strings.HasPrefix(n.Name, "cluster-viewer-") {
+			// As the settings say, or Azure refuses it.
+			if kind := text(n, "principalType"); !strings.Contains(n.Name, strings.ToLower(kind)) || strings.Contains(text(n, "principalId"), ":") {
+				bad = append(bad, n.Name+" is given to a "+kind)
+			}
 			continue
+		}
+		if text(n, "principalType") != "ServicePrincipal" {
+			bad = append(bad, n.Name+" is given to a person")
 		}
 		got = append(got, line)
 	}
 	slices.Sort(got)
-	var bad []string
 	if !slices.Equal(got, want) {
 		bad = append(bad, fmt.Sprintf("roles are %q; want %q", got, want))
 	}
@@ -365,29 +374,35 @@ func roles(g *graph.Graph) []string {
 func operated() []property {
 	return []property{
 		{"it runs without being looked after", unoperated, map[string]func(*graph.Graph){
-			"one zone":              set("cluster-aks", "agentPoolProfiles[0].availabilityZones", []any{"1"}),
-			"nodes never patched":   set("cluster-aks", "autoUpgradeProfile.nodeOSUpgradeChannel", "None"),
-			"no surge":              set("cluster-aks", "agentPoolProfiles[0].upgradeSettings", nil),
-			"no uptime agreement":   set("cluster-aks", "sku.tier", "Free"),
-			"upgrades at noon":      remove("cluster-images"),
-			"no audit log":          set("cluster-audit", "logs", []any{}),
-			"logs for ever":         set("cluster-logs", "retentionInDays", nil),
-			"no standby":            set("database-server", "highAvailability.mode", "Disabled"),
-			"no backups":            set("database-server", "backup.backupRetentionDays", 1),
-			"fixed storage":         set("database-server", "storage.autoGrow", "Disabled"),
-			"no max_connections":    remove("database-max-connections"),
-			"no versions":           set("bucket-versions", "isVersioningEnabled", false),
-			"deletion is final":     set("bucket-versions", "deleteRetentionPolicy.enabled", false),
-			"no lifecycle":          remove("bucket-lifecycle"),
-			"expiry of models":      set("bucket-lifecycle", "policy.rules[0].definition.actions.baseBlob", map[string]any{"delete": map[string]any{"daysAfterModificationGreaterThan": 180}}),
-			"archive":               set("bucket-lifecycle", "policy.rules[1].definition.actions.baseBlob", map[string]any{"tierToArchive": map[string]any{"daysAfterModificationGreaterThan": 180}}),
-			"budget":                set("budget-monthly", "amount", 0),
-			"budget without people": set("budget-monthly", "notifications.actual80.contactEmails", []any{}),
-			"budget of fewer steps": set("budget-monthly", "notifications.forecast100", nil),
-			"half of the bill":      set("budget-monthly", "filter.dimensions.values", []any{"mlflow-azure-prod"}),
-			"alert without people":  set("database-alert-storage", "actions", []any{}),
-			"no alert of the CPU":   remove("database-alert-cpu"),
-			"nobody is told":        set("network-alerts-group", "emailReceivers", []any{}),
+			"one zone":                set("cluster-aks", "agentPoolProfiles[0].availabilityZones", []any{"1"}),
+			"nodes of yesterday":      set("cluster-aks", "agentPoolProfiles[0].orchestratorVersion", nil),
+			"open node group":         set("cluster-aks", "nodeResourceGroupProfile", nil),
+			"no access log":           remove("bucket-access"),
+			"no log of the vault":     remove("cluster-vault-audit"),
+			"no way to the standby":   set("network-database", "serviceEndpoints", nil),
+			"requests of other nodes": func(g *graph.Graph) { g.Set("exposure-loadbalancer", "spec.externalTrafficPolicy", "Cluster") },
+			"nodes never patched":     set("cluster-aks", "autoUpgradeProfile.nodeOSUpgradeChannel", "None"),
+			"no surge":                set("cluster-aks", "agentPoolProfiles[0].upgradeSettings", nil),
+			"no uptime agreement":     set("cluster-aks", "sku.tier", "Free"),
+			"upgrades at noon":        remove("cluster-images"),
+			"no audit log":            set("cluster-audit", "logs", []any{}),
+			"logs for ever":           set("cluster-logs", "retentionInDays", nil),
+			"no standby":              set("database-server", "highAvailability.mode", "Disabled"),
+			"no backups":              set("database-server", "backup.backupRetentionDays", 1),
+			"fixed storage":           set("database-server", "storage.autoGrow", "Disabled"),
+			"no max_connections":      remove("database-max-connections"),
+			"no versions":             set("bucket-versions", "isVersioningEnabled", false),
+			"deletion is final":       set("bucket-versions", "deleteRetentionPolicy.enabled", false),
+			"no lifecycle":            remove("bucket-lifecycle"),
+			"expiry of models":        set("bucket-lifecycle", "policy.rules[0].definition.actions.baseBlob", map[string]any{"delete": map[string]any{"daysAfterModificationGreaterThan": 180}}),
+			"archive":                 set("bucket-lifecycle", "policy.rules[1].definition.actions.baseBlob", map[string]any{"tierToArchive": map[string]any{"daysAfterModificationGreaterThan": 180}}),
+			"budget":                  set("budget-monthly", "amount", 0),
+			"budget without people":   set("budget-monthly", "notifications.actual80.contactEmails", []any{}),
+			"budget of fewer steps":   set("budget-monthly", "notifications.forecast100", nil),
+			"half of the bill":        set("budget-monthly", "filter.dimensions.values", []any{"mlflow-azure-prod"}),
+			"alert without people":    set("database-alert-storage", "actions", []any{}),
+			"no alert of the CPU":     remove("database-alert-cpu"),
+			"nobody is told":          set("network-alerts-group", "emailReceivers", []any{}),
 		}},
 	}
 }
@@ -399,6 +414,10 @@ func unoperated(g *graph.Graph) []string {
 			return "is not in three zones"
 		case text(n, "autoUpgradeProfile.nodeOSUpgradeChannel") != "NodeImage" || text(n, "autoUpgradeProfile.upgradeChannel") != "patch":
 			return "is not patched"
+		case text(n, "agentPoolProfiles[0].orchestratorVersion") != text(n, "kubernetesVersion"):
+			return "leaves its nodes behind"
+		case text(n, "nodeResourceGroupProfile.restrictionLevel") != "ReadOnly":
+			return "lets others change its nodes"
 		case text(n, "agentPoolProfiles[0].upgradeSettings.maxSurge") == "":
 			return "has no node to spare for an upgrade"
 		case production(g) && text(n, "sku.tier") != "Standard":
@@ -406,6 +425,26 @@ func unoperated(g *graph.Graph) []string {
 		}
 		return ""
 	})
+	logged := ""
+	for _, n := range g.OfType("azure-native:monitor:DiagnosticSetting") {
+		logged += fmt.Sprint(value(n, "logs"))
+	}
+	for _, category := range []string{"kube-audit-admin", "AuditEvent", "StorageDelete", "PostgreSQLLogs"} {
+		if !strings.Contains(logged, category) {
+			bad = append(bad, "nobody keeps "+category)
+		}
+	}
+	for _, n := range g.OfType("azure-native:network:Subnet") {
+		if n.Name == "network-database" && text(n, "serviceEndpoints[0].service") != "Microsoft.Storage" {
+			bad = append(bad, n.Key()+" has no way to the standby's log")
+		}
+	}
+	// Cilium takes what another node passes on for the node's.
+	for _, n := range g.OfType("kubernetes:core/v1:Service") {
+		if text(n, "spec.type") == "LoadBalancer" && text(n, "spec.externalTrafficPolicy") != "Local" {
+			bad = append(bad, n.Key()+" passes requests on between nodes")
+		}
+	}
 	if n := len(g.OfType("azure-native:containerservice:MaintenanceConfiguration")); n != 2 {
 		bad = append(bad, fmt.Sprintf("%d maintenance windows; want those of upgrades and of images", n))
 	}

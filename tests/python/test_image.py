@@ -7,18 +7,21 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = pathlib.Path(__file__).parents[2] / "components" / "mlflow" / "scripts" / "image.py"
 
 
-def check(want: str, *python_flags: str) -> subprocess.CompletedProcess:
+def check(want: str, *python_flags: str, store: str = "s3") -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, *python_flags, str(SCRIPT)],
-        env={**os.environ, "WANT_VERSION": want}, capture_output=True, text=True, check=False,
+        env={**os.environ, "WANT_VERSION": want, "WANT_STORE": store}, capture_output=True, text=True, check=False,
     )
 
 
-def test_the_promised_image_passes():
-    result = check(importlib.metadata.version("mlflow"))
+@pytest.mark.parametrize("store", ["s3", "wasbs"])
+def test_the_promised_image_passes(store):
+    result = check(importlib.metadata.version("mlflow"), store=store)
     assert (result.returncode, result.stdout) == (0, "image: it is what the settings say\n")
 
 
@@ -35,3 +38,10 @@ def test_an_image_without_anything_is_refused():
     assert "the image has no MLflow at all; want MLflow 3.18.0" in result.stdout
     assert "the image has no psycopg2; want the driver of PostgreSQL" in result.stdout
     assert "the image has no boto3; want the driver of the bucket" in result.stdout
+
+
+def test_an_image_without_azure_is_refused_there_only():
+    result = check("3.18.0", "-S", "-I", store="wasbs")
+    assert "the image has no azure.storage.blob; want the driver of the bucket" in result.stdout
+    assert "the image has no azure.identity; want the driver of the bucket" in result.stdout
+    assert "boto3" not in result.stdout

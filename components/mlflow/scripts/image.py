@@ -6,6 +6,7 @@ that, which is why a Job runs this file first.
 
 Environment:
   WANT_VERSION  the release of the settings, mlflow.version
+  WANT_STORE    what the bucket's URI begins with: s3 or wasbs
 
 Exit codes: 0 it is, 1 it is not.
 """
@@ -16,7 +17,18 @@ import os
 import sys
 
 
-def problems(want: str) -> list[str]:
+# What MLflow and the jobs import for a store.
+STORES = {"s3": ["boto3"], "wasbs": ["azure.storage.blob", "azure.identity"]}
+
+
+def present(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False
+
+
+def problems(want: str, store: str) -> list[str]:
     found = []
     try:
         have = importlib.metadata.version("mlflow")
@@ -24,14 +36,14 @@ def problems(want: str) -> list[str]:
         have = "no MLflow at all"
     if have != want:
         found.append(f"the image has {have}; want MLflow {want}, as mlflow.version says")
-    for driver, what in (("psycopg2", "PostgreSQL"), ("boto3", "the bucket")):
-        if importlib.util.find_spec(driver) is None:
+    for driver, what in [("psycopg2", "PostgreSQL"), *((driver, "the bucket") for driver in STORES[store])]:
+        if not present(driver):
             found.append(f"the image has no {driver}; want the driver of {what}")
     return found
 
 
 def main() -> int:
-    found = problems(os.environ["WANT_VERSION"])
+    found = problems(os.environ["WANT_VERSION"], os.environ["WANT_STORE"])
     for problem in found:
         print(f"image: {problem}", flush=True)
     if not found:
