@@ -13,18 +13,8 @@ import (
 
 const container = "spec.template.spec.containers[0]."
 
-// set is a sabotage that changes one input.
-func set(name, path string, value any) func(*graph.Graph) {
-	return func(g *graph.Graph) { g.Set(name, path, value) }
-}
-
-// edit is a sabotage that changes one node.
-func edit(name string, change func(*graph.Node)) func(*graph.Graph) {
-	return func(g *graph.Graph) { g.Edit(name, change) }
-}
-
-// remove is a sabotage that drops one node.
-func remove(name string) func(*graph.Graph) { return func(g *graph.Graph) { g.Remove(name) } }
+// Ways to break a graph.
+var set, edit, remove = graph.Setting, graph.Editing, graph.Removing
 
 // properties are the rules of DESIGN that a single graph shows.
 func properties() []property {

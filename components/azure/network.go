@@ -39,7 +39,7 @@ type made struct {
 	alerts pulumi.StringOutput
 	// workspace is the id of the logs'.
 	workspace pulumi.StringOutput
-	// account is the storage account, containers the ids of its containers by prefix.
+	// containers are the ids of the bucket's containers by prefix.
 	containers map[string]pulumi.StringOutput
 	// admin is the login of a managed database's administrator.
 	admin pulumi.Map

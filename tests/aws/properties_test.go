@@ -12,43 +12,11 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
 )
 
-func set(name, path string, value any) func(*graph.Graph) {
-	return func(g *graph.Graph) { g.Set(name, path, value) }
-}
-
-func edit(name string, change func(*graph.Node)) func(*graph.Graph) {
-	return func(g *graph.Graph) { g.Edit(name, change) }
-}
-
-func remove(name string) func(*graph.Graph) { return func(g *graph.Graph) { g.Remove(name) } }
-
-// value is an input at a path, or null.
-func value(n graph.Node, path string) resource.PropertyValue {
-	steps, err := resource.ParsePropertyPath(path)
-	if err != nil {
-		panic(err)
-	}
-	v, ok := steps.Get(resource.NewProperty(n.Inputs))
-	if !ok {
-		return resource.NewNullProperty()
-	}
-	for v.IsSecret() {
-		v = v.SecretValue().Element
-	}
-	return v
-}
-
-func isTrue(n graph.Node, path string) bool {
-	v := value(n, path)
-	return v.IsBool() && v.BoolValue() || v.IsString() && v.StringValue() == "true"
-}
-
-func text(n graph.Node, path string) string {
-	if v := value(n, path); v.IsString() {
-		return v.StringValue()
-	}
-	return ""
-}
+// Ways to break a graph, and to look at it.
+var (
+	set, edit, remove   = graph.Setting, graph.Editing, graph.Removing
+	value, text, isTrue = graph.Value, graph.Text, graph.IsTrue
+)
 
 // each collects what is wrong with the nodes of a type, and that there is none.
 func each(g *graph.Graph, typ string, check func(graph.Node) string) []string {
