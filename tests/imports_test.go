@@ -61,17 +61,21 @@ func TestSettingsKnowNoEngine(t *testing.T) {
 	assert.NotEmpty(t, containing(dependencies(t, "./stacks"), "github.com/pulumi/"))
 }
 
-// effects are calls in a file that belong elsewhere: outputs are for package
-// stacks alone, and the rest makes a program depend on what its settings do not
-// say, or end without an error.
+// effects are uses in a file, called or handed on, that belong elsewhere: outputs
+// are for package stacks alone, and the rest makes a program depend on what its
+// settings do not say, or end without an error.
 func effects(name string, file *ast.File) []string {
 	var found []string
 	ast.Inspect(file, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
+		var text string
+		switch use := n.(type) {
+		case *ast.SelectorExpr:
+			text = gotypes.ExprString(use)
+		case *ast.Ident:
+			text = use.Name
+		default:
 			return true
 		}
-		text := gotypes.ExprString(call.Fun)
 		switch {
 		case strings.HasSuffix("."+text, ".ctx.Export"):
 			if !strings.HasPrefix(name, "stacks/") {
@@ -88,6 +92,7 @@ func effects(name string, file *ast.File) []string {
 // allowed are the exceptions, each with its reason.
 var allowed = []string{
 	"stacks/settings/validate.go: time.Now", // says how long a certificate is still good
+	"components/azure/azure.go: time.Now",   // a budget begins in the month in which it is made
 }
 
 func TestEffectsHaveTheirPlace(t *testing.T) {
@@ -110,9 +115,10 @@ func TestEffectsHaveTheirPlace(t *testing.T) {
 
 	// The twin.
 	file, err := parser.ParseFile(token.NewFileSet(), "x.go", `package x
+var clock = time.Now
 func f() { b.ctx.Export("a", nil); log.Fatalf(""); panic(os.Getenv("A")); _ = context.TODO() }`, 0)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"components/x.go: b.ctx.Export", "components/x.go: log.Fatalf", "components/x.go: panic", "components/x.go: os.Getenv", "components/x.go: context.TODO"}, effects("components/x.go", file))
+	assert.Equal(t, []string{"components/x.go: time.Now", "components/x.go: b.ctx.Export", "components/x.go: log.Fatalf", "components/x.go: panic", "components/x.go: os.Getenv", "components/x.go: context.TODO"}, effects("components/x.go", file))
 	assert.NotContains(t, effects("stacks/x.go", file), "stacks/x.go: b.ctx.Export")
 }
 

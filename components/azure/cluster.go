@@ -228,8 +228,8 @@ func (p *Platform) admit(ctx *pulumi.Context, name string, c *platform.Cluster) 
 	return all, nil
 }
 
-// maintenance keeps automatic upgrades to Sunday, after the nightly dump and
-// before the database's own window
+// maintenance keeps automatic upgrades to Sunday, after the nightly dump and the
+// hour in which the database has its own
 // (learn.microsoft.com/azure/aks/planned-maintenance).
 func (p *Platform) maintenance(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *containerservice.ManagedCluster) error {
 	for role, physical := range map[string]string{"upgrades": "aksManagedAutoUpgradeSchedule", "images": "aksManagedNodeOSUpgradeSchedule"} {

@@ -160,7 +160,7 @@ func (p *Platform) parameters(ctx *pulumi.Context, name string, d *platform.Data
 	ready := []pulumi.Resource{database}
 	for _, one := range []struct{ name, value string }{
 		// In force after a restart, which a new server needs for it: until then it has
-		// Azure's own number for its size, which is higher (docs/platforms/azure.md).
+		// Azure's own number for its size, which is higher (docs/decisions/0016).
 		{"max_connections", fmt.Sprint(p.settings.Database.MaxConnections)},
 		{"require_secure_transport", "ON"},
 		{"ssl_min_protocol_version", "TLSv1.2"},
