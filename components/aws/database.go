@@ -5,31 +5,17 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
-	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/postgres"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
-)
-
-// postgresMajor is the major version of the local and in-cluster images; RDS
-// picks and upgrades the minor one.
-const postgresMajor = "17"
-
-const (
-	caSecret = "database-ca"
-	caKey    = "ca.crt"
-	// admin is the role that RDS makes; the server uses one with fewer rights.
-	admin = "platform_admin"
 )
 
 // Database is RDS for PostgreSQL in the database subnets, reachable from the
@@ -38,9 +24,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	if p.settings.Database.Mode == "inCluster" {
 		return p.inCluster(ctx, name, args, opts...)
 	}
-	d := &platform.Database{
-		Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, CASecret: caSecret, CAKey: caKey,
-	}
+	d := postgres.Managed()
 	if err := ctx.RegisterComponentResource(databaseToken, name, d, opts...); err != nil {
 		return nil, err
 	}
@@ -54,26 +38,13 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	if err != nil {
 		return nil, err
 	}
-	inCluster := pulumi.Provider(args.Cluster.Provider)
-	ca, err := corev1.NewSecret(ctx, name+"-ca", &corev1.SecretArgs{
-		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(caSecret), Namespace: args.Scope.Namespace, Labels: pod.Labels(nil, "")},
-		StringData: pulumi.StringMap{caKey: pulumi.String(p.authority)},
-	}, component.Options(d, inCluster, pulumi.DependsOn(args.Scope.After))...)
-	if err != nil {
-		return nil, fmt.Errorf("creating the Secret of the database's authority: %w", err)
-	}
-	scope := args.Scope
-	scope.After = append(pod.Join(scope.After), instance, ca)
-	role, err := postgres.NewRole(ctx, name+"-role", postgres.RoleArgs{
-		Scope: scope, Host: instance.Address, Port: d.Port, Database: d.Name, Owner: postgres.User,
-		Admin: admin, AdminPassword: password, CASecret: caSecret, CAKey: caKey,
-		PasswordVersion: version, Protect: p.settings.Protect,
-	}, component.Options(d, inCluster)...)
-	if err != nil {
+	if err := postgres.Complete(ctx, name, d, postgres.ManagedArgs{
+		Scope: args.Scope, Provider: args.Cluster.Provider, Host: instance.Address, Server: []pulumi.Resource{instance}, Authority: p.authority,
+		AdminPassword: password, PasswordVersion: version, Protect: p.settings.Protect,
+	}); err != nil {
 		return nil, err
 	}
-	d.Host, d.User, d.Password, d.Ready = instance.Address, role.User, role.Password, append(role.Ready, ca)
-	p.made.admin = d.Login(admin, password)
+	p.made.admin = d.Login(postgres.Admin, password)
 	if err := p.databaseAlarms(ctx, name, d, instance); err != nil {
 		return nil, err
 	}
@@ -120,7 +91,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 		return nil, fmt.Errorf("creating the database's security group: %w", err)
 	}
 	parameters, err := rds.NewParameterGroup(ctx, name+"-parameters", &rds.ParameterGroupArgs{
-		Name: pulumi.String(p.name(naming.RDS, "postgres"+postgresMajor)), Family: pulumi.String("postgres" + postgresMajor),
+		Name: pulumi.String(p.name(naming.RDS, "postgres"+postgres.Major)), Family: pulumi.String("postgres" + postgres.Major),
 		Description: pulumi.String("mlflow-platform " + p.settings.Stack),
 		Parameters: rds.ParameterGroupParameterArray{
 			// A static parameter: "immediate" is an error, and the group is there before
@@ -150,13 +121,13 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 	// off, and then the last snapshot is what is left.
 	throwaway := p.settings.Profile == settings.Dev
 	instance, err := rds.NewInstance(ctx, name+"-instance", &rds.InstanceArgs{
-		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgresMajor),
+		Identifier: pulumi.String(physical), Engine: pulumi.String("postgres"), EngineVersion: pulumi.String(postgres.Major),
 		AutoMinorVersionUpgrade: pulumi.Bool(true),
 		// Extended support is billed by vCPU and hour from the end of standard support on,
 		// and read at creation only (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support.html).
 		EngineLifecycleSupport: pulumi.String("open-source-rds-extended-support-disabled"),
 		InstanceClass:          pulumi.String(s.InstanceType), MultiAz: pulumi.Bool(s.HighAvailability),
-		DbName: pulumi.String(d.Name), Username: pulumi.String(admin), Password: password,
+		DbName: pulumi.String(d.Name), Username: pulumi.String(postgres.Admin), Password: password,
 		DbSubnetGroupName: group.Name, VpcSecurityGroupIds: pulumi.StringArray{firewall.ID().ToStringOutput()}, PubliclyAccessible: pulumi.Bool(false),
 		ParameterGroupName: parameters.Name,
 		StorageType:        pulumi.String("gp3"), AllocatedStorage: pulumi.Int(s.StorageGiB), MaxAllocatedStorage: pulumi.Int(s.MaxStorageGiB),

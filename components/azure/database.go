@@ -7,27 +7,11 @@ import (
 
 	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v3"
 	"github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v3"
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/mlflow-platform/mlflow-platform/components/component"
-	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
-	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/postgres"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
-)
-
-// postgresMajor is the major version of the local and in-cluster images; Azure
-// upgrades the minor one.
-const postgresMajor = "17"
-
-const (
-	caSecret = "database-ca"
-	caKey    = "ca.crt"
-	// admin is the role that Azure makes; the server uses one with fewer rights.
-	admin = "platform_admin"
 )
 
 // authority are the roots that sign the certificates of Flexible Server: DigiCert
@@ -40,7 +24,7 @@ var authority string
 // Database is Azure Database for PostgreSQL, Flexible Server, in a subnet of its
 // own.
 func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
-	d := &platform.Database{Port: netpol.PostgreSQL.Number, Name: postgres.DatabaseName, CASecret: caSecret, CAKey: caKey}
+	d := postgres.Managed()
 	if err := ctx.RegisterComponentResource(databaseToken, name, d, opts...); err != nil {
 		return nil, err
 	}
@@ -54,27 +38,13 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	if err != nil {
 		return nil, err
 	}
-	inCluster := pulumi.Provider(args.Cluster.Provider)
-	ca, err := corev1.NewSecret(ctx, name+"-ca", &corev1.SecretArgs{
-		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(caSecret), Namespace: args.Scope.Namespace, Labels: pod.Labels(nil, "")},
-		StringData: pulumi.StringMap{caKey: pulumi.String(authority)},
-	}, component.Options(d, inCluster, pulumi.DependsOn(args.Scope.After))...)
-	if err != nil {
-		return nil, fmt.Errorf("creating the Secret of the database's authority: %w", err)
-	}
-	d.Host = server.FullyQualifiedDomainName
-	scope := args.Scope
-	scope.After = append(pod.Join(scope.After, ready), ca)
-	role, err := postgres.NewRole(ctx, name+"-role", postgres.RoleArgs{
-		Scope: scope, Host: d.Host, Port: d.Port, Database: d.Name, Owner: postgres.User,
-		Admin: admin, AdminPassword: password, CASecret: caSecret, CAKey: caKey,
-		PasswordVersion: version, Protect: p.settings.Protect,
-	}, component.Options(d, inCluster)...)
-	if err != nil {
+	if err := postgres.Complete(ctx, name, d, postgres.ManagedArgs{
+		Scope: args.Scope, Provider: args.Cluster.Provider, Host: server.FullyQualifiedDomainName, Server: ready, Authority: authority,
+		AdminPassword: password, PasswordVersion: version, Protect: p.settings.Protect,
+	}); err != nil {
 		return nil, err
 	}
-	d.User, d.Password, d.Ready = role.User, role.Password, append(role.Ready, ca)
-	p.made.admin = d.Login(admin, password)
+	p.made.admin = d.Login(postgres.Admin, password)
 	if err := p.databaseAlerts(ctx, name, d, server); err != nil {
 		return nil, err
 	}
@@ -98,9 +68,9 @@ func (p *Platform) server(ctx *pulumi.Context, name string, d *platform.Database
 		availability.Mode = pulumi.String("ZoneRedundant")
 	}
 	server, err := dbforpostgresql.NewServer(ctx, name+"-server", &dbforpostgresql.ServerArgs{
-		ResourceGroupName: p.made.group, ServerName: pulumi.Sprintf("%s-%s", p.name(), p.made.suffix), Version: pulumi.String(postgresMajor),
+		ResourceGroupName: p.made.group, ServerName: pulumi.Sprintf("%s-%s", p.name(), p.made.suffix), Version: pulumi.String(postgres.Major),
 		Sku:                &dbforpostgresql.SkuArgs{Name: pulumi.String(s.InstanceType), Tier: pulumi.String(tierOf(s.InstanceType))},
-		AdministratorLogin: pulumi.String(admin), AdministratorLoginPassword: password,
+		AdministratorLogin: pulumi.String(postgres.Admin), AdministratorLoginPassword: password,
 		AuthConfig:       &dbforpostgresql.AuthConfigArgs{ActiveDirectoryAuth: pulumi.String("Disabled"), PasswordAuth: pulumi.String("Enabled"), TenantId: pulumi.String(p.tenant)},
 		Network:          &dbforpostgresql.NetworkArgs{DelegatedSubnetResourceId: p.made.database, PrivateDnsZoneArmResourceId: zone.ID()},
 		Storage:          &dbforpostgresql.StorageArgs{StorageSizeGB: pulumi.Int(s.StorageGiB), AutoGrow: pulumi.String("Enabled"), Type: pulumi.String("Premium_LRS")},
