@@ -67,19 +67,11 @@ func plan(vpc netip.Prefix) subnets {
 	var s subnets
 	quarter := vpc.Bits() + 2
 	for i := range zones {
-		s.private = append(s.private, nth(vpc, quarter, i+1))
-		s.public = append(s.public, nth(vpc, 26, i))
-		s.database = append(s.database, nth(vpc, 26, zones+i))
+		s.private = append(s.private, platform.Subnet(vpc, quarter, i+1))
+		s.public = append(s.public, platform.Subnet(vpc, 26, i))
+		s.database = append(s.database, platform.Subnet(vpc, 26, zones+i))
 	}
 	return s
-}
-
-// nth is the n-th part of a prefix, counted from zero, with bits bits.
-func nth(p netip.Prefix, bits, n int) netip.Prefix {
-	a := p.Addr().As4()
-	value := uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
-	value += uint32(n) << (32 - bits)
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), bits)
 }
 
 // Network is a VPC over three zones: nodes and database have no public address,

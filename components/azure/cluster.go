@@ -173,7 +173,7 @@ func (p *Platform) dnsAddress() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading cluster.serviceCIDR: %w", err)
 	}
-	return nth(services, 32, 10).Addr().String(), nil
+	return platform.Subnet(services, 32, 10).Addr().String(), nil
 }
 
 // disks encrypts the nodes' disks with a key of the stack, always its newest

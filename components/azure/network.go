@@ -50,15 +50,7 @@ type made struct {
 type ranges struct{ nodes, database, endpoints netip.Prefix }
 
 func plan(network netip.Prefix) ranges {
-	return ranges{nodes: nth(network, network.Bits()+1, 1), database: nth(network, 26, 0), endpoints: nth(network, 26, 1)}
-}
-
-// nth is the n-th part of a prefix.
-func nth(network netip.Prefix, bits, n int) netip.Prefix {
-	a := network.Addr().As4()
-	start := uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
-	start += uint32(n) << (32 - bits)
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(start >> 24), byte(start >> 16), byte(start >> 8), byte(start)}), bits)
+	return ranges{nodes: platform.Subnet(network, network.Bits()+1, 1), database: platform.Subnet(network, 26, 0), endpoints: platform.Subnet(network, 26, 1)}
 }
 
 // entra are the addresses of login.microsoftonline.com, which hands out tokens for

@@ -27,11 +27,13 @@ var (
 // for itself (learn.microsoft.com/azure/aks/concepts-network-cni-overview).
 var azureTaken = []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("172.30.0.0/16"), netip.MustParsePrefix("172.31.0.0/16")}
 
-// AzurePrincipal is what a member of cluster.admins is for Azure, Group, User or
-// ServicePrincipal, and its id.
+// azureKinds are Azure's words for what a member of cluster.admins is.
+var azureKinds = map[string]string{"group": "Group", "user": "User", "servicePrincipal": "ServicePrincipal"}
+
+// AzurePrincipal is what a member of cluster.admins is for Azure, and its id.
 func AzurePrincipal(member string) (kind, object string) {
-	kind, object, _ = strings.Cut(member, ":")
-	return strings.ToUpper(kind[:min(1, len(kind))]) + kind[min(1, len(kind)):], object
+	word, object, _ := strings.Cut(member, ":")
+	return azureKinds[word], object
 }
 
 // azure lays Azure's defaults over the common ones. D4s_v5 is what followed
@@ -65,13 +67,7 @@ func (s *Settings) checkAzure(p *Problems) {
 	p.Want(azureID.MatchString(s.Account), "account", s.Account, "the id of the Azure subscription: az account show --query id")
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least who runs pulumi up: nobody else has access")
-	for _, a := range c.Admins {
-		p.Want(azurePrincipal.MatchString(a), "cluster.admins", a, "group:, user: or servicePrincipal: and the object id in Entra")
-	}
-	for _, v := range c.Viewers {
-		p.Want(azurePrincipal.MatchString(v), "cluster.viewers", v, "group:, user: or servicePrincipal: and the object id in Entra")
-		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
-	}
+	s.checkPeople(p, azurePrincipal, "group:, user: or servicePrincipal: and the object id in Entra")
 	p.Want(len(c.APIAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs, "the networks of whoever runs pulumi and kubectl")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
 	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)

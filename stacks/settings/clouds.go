@@ -69,13 +69,7 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	p.Want(awsAccount.MatchString(s.Account), "account", s.Account, "the 12 digits of the AWS account")
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least the role that runs pulumi up: nobody else has access")
-	for _, a := range c.Admins {
-		p.Want(awsAdmin.MatchString(a), "cluster.admins", a, "the ARN of an IAM role or user")
-	}
-	for _, v := range c.Viewers {
-		p.Want(awsAdmin.MatchString(v), "cluster.viewers", v, "the ARN of an IAM role or user")
-		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
-	}
+	s.checkPeople(p, awsAdmin, "the ARN of an IAM role or user")
 	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
 		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
@@ -107,6 +101,18 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	s.checkTagCase(p)
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+// checkPeople is about who administers the cluster and who looks at it.
+func (s *Settings) checkPeople(p *Problems, member *regexp.Regexp, rule string) {
+	c := s.Cluster
+	for _, a := range c.Admins {
+		p.Want(member.MatchString(a), "cluster.admins", a, "%s", rule)
+	}
+	for _, v := range c.Viewers {
+		p.Want(member.MatchString(v), "cluster.viewers", v, "%s", rule)
+		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
 	}
 }
 
