@@ -17,7 +17,7 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if path := p.settings.Cluster.Kubeconfig; path != "" {
 		kubeconfig = pulumi.String(path)
 	}
-	if err := c.Connect(ctx, name, kubeconfig, pulumi.String(p.settings.Cluster.Context), component.Options(c)...); err != nil {
+	if err := c.Connect(ctx, name, kubeconfig, pulumi.String(p.settings.Cluster.Context), nil, component.Options(c)...); err != nil {
 		return nil, err
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{})

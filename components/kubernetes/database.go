@@ -12,7 +12,20 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/postgres"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
+
+// DatabaseOn is that of this platform in a cloud's cluster, on volumes of a class that
+// is there before.
+func DatabaseOn(ctx *pulumi.Context, s *settings.Settings, name, class string, volumes pulumi.Resource, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
+	inside, err := New(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	args.StorageClass = class
+	args.Scope.After = append(pod.Join(args.Scope.After), volumes)
+	return inside.Database(ctx, name, args, opts...)
+}
 
 // Database is PostgreSQL inside the cluster, with the operator if the cluster
 // does not have it.
