@@ -19,13 +19,13 @@ import (
 // clouds are the platforms with a program in a module of their own. A cloud's
 // SDK takes minutes and gigabytes to compile, and a module that requires one
 // makes every stack fetch its plugin (docs/decisions/0009).
-var clouds = map[settings.Platform]string{settings.AWS: "aws"}
+var clouds = map[settings.Platform]string{settings.AWS: "aws", settings.Azure: "azure"}
 
 func main() {
 	if cloud, ok := clouds[configured(os.Getenv(pulumi.EnvConfig))]; ok {
 		os.Exit(delegate(cloud))
 	}
-	program := &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New, settings.Azure: stacks.Unfinished}}
+	program := &stacks.Program{Platforms: stacks.Platforms{settings.Kubernetes: kubernetes.New}}
 	pulumi.Run(program.Run, program.Configure)
 }
 

@@ -36,7 +36,7 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Connect(ctx, name, p.kubeconfig(cluster), nil, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...); err != nil {
+	if err := c.Connect(ctx, name, p.kubeconfig(cluster), nil, nil, component.Options(c, pulumi.DependsOn(append(admitted, ready...)))...); err != nil {
 		return nil, err
 	}
 	if _, err := p.storageClass(ctx, name, c, c, defaultClass, nil); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/kubernetes"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
-	"github.com/mlflow-platform/mlflow-platform/components/pod"
 	"github.com/mlflow-platform/mlflow-platform/components/postgres"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
@@ -29,7 +28,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return nil, err
 	}
 	version := p.settings.Database.PasswordVersion
-	passwords, err := postgres.NewPasswords(ctx, name+"-admin-password", version, d, p.settings.Protect)
+	passwords, err := postgres.NewPasswords(ctx, name+"-admin-password", postgres.PasswordArgs{Version: version, Protect: p.settings.Protect}, d)
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +57,7 @@ func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.Dat
 	if err != nil {
 		return nil, err
 	}
-	args.StorageClass = databaseClass
-	args.Scope.After = append(pod.Join(args.Scope.After), volumes)
-	inside, err := kubernetes.New(ctx, p.settings)
-	if err != nil {
-		return nil, err
-	}
-	return inside.Database(ctx, name, args, opts...)
+	return kubernetes.DatabaseOn(ctx, p.settings, name, databaseClass, volumes, args, opts...)
 }
 
 func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Database, password pulumi.StringInput) (*rds.Instance, error) {

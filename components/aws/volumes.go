@@ -12,7 +12,6 @@ import (
 
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
-	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // The storage classes.
@@ -74,19 +73,10 @@ func (p *Platform) storageClass(ctx *pulumi.Context, name string, parent pulumi.
 			Name: pulumi.String(class), Annotations: pulumi.StringMap{"storageclass.kubernetes.io/is-default-class": pulumi.String(fmt.Sprint(class == defaultClass))},
 		},
 		Provisioner: pulumi.String("ebs.csi.aws.com"), VolumeBindingMode: pulumi.String("WaitForFirstConsumer"),
-		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.reclaim()), Parameters: all,
+		AllowVolumeExpansion: pulumi.Bool(true), ReclaimPolicy: pulumi.String(p.settings.ReclaimPolicy()), Parameters: all,
 	}, component.Options(parent, append(opts, pulumi.Provider(cluster.Provider))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the storage class %s: %w", class, err)
 	}
 	return made, nil
-}
-
-// reclaim keeps the disks in production when their claims go. It does not follow
-// protect: Kubernetes refuses to change the policy of a class.
-func (p *Platform) reclaim() string {
-	if p.settings.Profile == settings.Production {
-		return "Retain"
-	}
-	return "Delete"
 }

@@ -3,7 +3,6 @@ package azure
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v3"
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v3"
 	"github.com/pulumi/pulumi-azure-native-sdk/storage/v3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -47,7 +46,8 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	if err != nil {
 		return nil, err
 	}
-	if err := p.diagnostics(ctx, name+"-access", b, pulumi.Sprintf("%s/blobServices/default", account.ID()), "StorageRead", "StorageWrite", "StorageDelete"); err != nil {
+	logged, err := p.diagnostics(ctx, name+"-access", b, pulumi.Sprintf("%s/blobServices/default", account.ID()), "StorageRead", "StorageWrite", "StorageDelete")
+	if err != nil {
 		return nil, err
 	}
 	if err := p.bucketAlert(ctx, name, b, account); err != nil {
@@ -56,6 +56,9 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	b.ArtifactRoot, b.BackupRoot = roots[platform.ArtifactPrefix], roots[platform.BackupPrefix]
 	b.Checksum = b.ArtifactRoot.ApplyT(func(root string) string { return pod.Checksum(root) }).(pulumi.StringOutput)
 	b.Ready = append(append(b.Ready, lifecycle...), reached...)
+	if err := p.lock(ctx, b, name, "bucket", account.ID(), append(pod.Join(b.Ready), logged)); err != nil {
+		return nil, err
+	}
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"artifactRoot": b.ArtifactRoot})
 }
 
@@ -65,7 +68,7 @@ func (p *Platform) account(ctx *pulumi.Context, name string, b *platform.Bucket)
 		return nil, err
 	}
 	account, err := storage.NewStorageAccount(ctx, name+"-account", &storage.StorageAccountArgs{
-		ResourceGroupName: p.made.group, AccountName: p.global(), Kind: pulumi.String("StorageV2"),
+		ResourceGroupName: p.made.group, AccountName: p.global(p.made.suffix), Kind: pulumi.String("StorageV2"),
 		Sku: &storage.SkuArgs{Name: pulumi.String("Standard_ZRS")}, AccessTier: storage.AccessTierHot,
 		// Nobody without an identity, nothing over plain HTTP, no key that could leak.
 		AllowBlobPublicAccess: pulumi.Bool(false), AllowSharedKeyAccess: pulumi.Bool(false), DefaultToOAuthAuthentication: pulumi.Bool(true),
@@ -83,16 +86,9 @@ func (p *Platform) account(ctx *pulumi.Context, name string, b *platform.Bucket)
 			Services:                        &storage.EncryptionServicesArgs{Blob: &storage.EncryptionServiceArgs{Enabled: pulumi.Bool(true), KeyType: pulumi.String("Account")}},
 		},
 		Tags: p.tags(),
-	}, p.child(b, append(protect.Options(p.settings.Protect), pulumi.DependsOn(p.made.keys.ready))...)...)
+	}, p.child(b, protect.Options(p.settings.Protect)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the storage account: %w", err)
-	}
-	if p.settings.Protect {
-		if _, err := authorization.NewManagementLockByScope(ctx, name+"-lock", &authorization.ManagementLockByScopeArgs{
-			Scope: account.ID(), Level: pulumi.String("CanNotDelete"), LockName: p.name("bucket"), Notes: pulumi.String("mlflow-platform: protect is true"),
-		}, p.child(b)...); err != nil {
-			return nil, fmt.Errorf("locking the storage account: %w", err)
-		}
 	}
 	return account, nil
 }
@@ -148,9 +144,13 @@ func (p *Platform) lifecycle(ctx *pulumi.Context, name string, b *platform.Bucke
 
 // endpoint is the account's address in the network, under its usual name.
 func (p *Platform) endpoint(ctx *pulumi.Context, name string, b *platform.Bucket, account *storage.StorageAccount) ([]pulumi.Resource, error) {
-	zone, link, err := p.zone(ctx, name, b, pulumi.String("privatelink.blob.core.windows.net"))
-	if err != nil {
-		return nil, err
+	zone, ready := p.blobZone(), []pulumi.Resource(nil)
+	if zone == nil {
+		made, link, err := p.zone(ctx, name, b, pulumi.String("privatelink.blob.core.windows.net"))
+		if err != nil {
+			return nil, err
+		}
+		zone, ready = made.ID(), append(ready, link)
 	}
 	endpoint, err := network.NewPrivateEndpoint(ctx, name+"-endpoint", &network.PrivateEndpointArgs{
 		ResourceGroupName: p.made.group, PrivateEndpointName: p.name("blob"), Subnet: &network.SubnetTypeArgs{Id: p.made.endpoints},
@@ -164,10 +164,10 @@ func (p *Platform) endpoint(ctx *pulumi.Context, name string, b *platform.Bucket
 	}
 	names, err := network.NewPrivateDnsZoneGroup(ctx, name+"-endpoint-names", &network.PrivateDnsZoneGroupArgs{
 		ResourceGroupName: p.made.group, PrivateEndpointName: endpoint.Name, PrivateDnsZoneGroupName: pulumi.String("default"),
-		PrivateDnsZoneConfigs: network.PrivateDnsZoneConfigArray{&network.PrivateDnsZoneConfigArgs{Name: pulumi.String("blob"), PrivateDnsZoneId: zone.ID()}},
+		PrivateDnsZoneConfigs: network.PrivateDnsZoneConfigArray{&network.PrivateDnsZoneConfigArgs{Name: pulumi.String("blob"), PrivateDnsZoneId: zone.ToStringOutput()}},
 	}, p.child(b)...)
 	if err != nil {
 		return nil, fmt.Errorf("naming the private endpoint of the bucket: %w", err)
 	}
-	return []pulumi.Resource{link, names}, nil
+	return append(ready, names), nil
 }

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/consumption/v3"
@@ -22,13 +23,14 @@ func (p *Platform) Budget(ctx *pulumi.Context, name string, _ platform.BudgetArg
 	notification := func(kind string, percent float64) *consumption.NotificationArgs {
 		return &consumption.NotificationArgs{
 			Enabled: pulumi.Bool(true), Operator: pulumi.String("GreaterThan"), Threshold: pulumi.Float64(percent), ThresholdType: pulumi.String(kind),
-			ContactEmails: pulumi.ToStringArray(s.Emails), ContactGroups: pulumi.StringArray{p.made.alerts},
+			// The group has budget.emails; here they would get every mail twice.
+			ContactEmails: pulumi.StringArray{}, ContactGroups: pulumi.StringArray{p.made.alerts},
 		}
 	}
 	today := Now().UTC()
 	_, err := consumption.NewBudget(ctx, name+"-monthly", &consumption.BudgetArgs{
 		Scope: pulumi.String("/subscriptions/" + p.settings.Account), BudgetName: p.name(p.settings.Region),
-		Category: pulumi.String("Cost"), TimeGrain: pulumi.String("Monthly"), Amount: pulumi.Float64(float64(s.MonthlyUSD)),
+		Category: pulumi.String("Cost"), TimeGrain: pulumi.String("Monthly"), Amount: pulumi.Float64(math.Round(float64(s.MonthlyUSD) * s.CurrencyPerUSD)),
 		Filter: &consumption.BudgetFilterArgs{Dimensions: &consumption.BudgetComparisonExpressionArgs{
 			Name: pulumi.String("ResourceGroupName"), Operator: pulumi.String("In"), Values: pulumi.StringArray{p.name(), p.name("nodes")},
 		}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi-azure-native-sdk/compute/v3"
 	"github.com/pulumi/pulumi-azure-native-sdk/containerservice/v3"
+	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v3"
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"sigs.k8s.io/yaml"
@@ -16,6 +17,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/component"
 	"github.com/mlflow-platform/mlflow-platform/components/naming"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
+	"github.com/mlflow-platform/mlflow-platform/components/protect"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
@@ -31,7 +33,8 @@ const podCIDR = "10.244.0.0/16"
 // (learn.microsoft.com/azure/aks/kubelogin-authentication).
 const entraServer = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
-// Cluster is AKS with one pool of nodes over three zones.
+// Cluster is AKS over three zones: a pool of nodes for the cluster's own pods and one
+// for everything else, or one for both.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
 	c := &platform.Cluster{KeepsSource: true, LoadBalancerAnnotations: map[string]string{
 		// Azure's default of 4 idle minutes ends a slow upload's connection.
@@ -44,6 +47,14 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err != nil {
 		return nil, err
 	}
+	var ready []pulumi.Resource
+	if p.settings.Cluster.SystemNodes.Count > 0 {
+		pool, err := p.nodePool(ctx, name, c, cluster)
+		if err != nil {
+			return nil, err
+		}
+		ready = append(ready, pool)
+	}
 	p.made.issuer = cluster.OidcIssuerProfile.IssuerURL().Elem()
 	if err := p.maintenance(ctx, name, c, cluster); err != nil {
 		return nil, err
@@ -51,7 +62,14 @@ func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterA
 	if err := p.clusterLogs(ctx, name, c, cluster); err != nil {
 		return nil, err
 	}
-	if err := c.Connect(ctx, name, p.kubeconfig(ctx, cluster), nil, component.Options(c)...); err != nil {
+	if p.settings.Database.Mode == "inCluster" {
+		// The database's disks are in the group of the nodes, which goes with the cluster.
+		if err := p.lock(ctx, c, name, "cluster", cluster.ID(), ready); err != nil {
+			return nil, err
+		}
+	}
+	// The name has a random part, which stays when AKS rotates its authority.
+	if err := c.Connect(ctx, name, p.kubeconfig(ctx, cluster), nil, cluster.Fqdn, component.Options(c, pulumi.DependsOn(ready))...); err != nil {
 		return nil, err
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"name": cluster.Name})
@@ -65,41 +83,42 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 	s, guard := p.settings.Cluster, pulumi.Protect(p.settings.Protect)
 	identity, err := managedidentity.NewUserAssignedIdentity(ctx, name+"-identity", &managedidentity.UserAssignedIdentityArgs{
 		ResourceGroupName: p.made.group, ResourceName: p.name("cluster"), Tags: p.tags(),
-	}, p.child(c)...)
+		// Without it, and the key that it uses, Secrets cannot be read any more.
+	}, p.child(c, protect.Options(p.settings.Protect)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the cluster's identity: %w", err)
 	}
-	disks, err := p.disks(ctx, name, c)
-	if err != nil {
+	if p.made.disks, err = p.disks(ctx, name, c); err != nil {
 		return nil, err
 	}
 	admitted, err := p.admit(ctx, name, c)
 	if err != nil {
 		return nil, err
 	}
-	before := append(admitted, p.made.network...)
+	secrets, key, err := p.secretsKey(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
+	before, using := append(admitted, p.made.network...), identity.ID().ToStringOutput()
 	for _, one := range []struct {
 		role, id string
 		scope    pulumi.StringInput
-	}{{"network", roleNetwork, p.made.vnetID}, {"crypto", roleCrypto, p.made.keys.vaultID}, {"disks-reader", roleReader, disks}} {
+	}{
+		{"nodes", roleNetwork, p.made.nodes}, {"api-server", roleNetwork, p.made.apiServer}, {"crypto", roleCrypto, secrets.vaultID},
+		// Of the disk encryption set; on that alone it would be given, and waited for, only
+		// after the set is there.
+		{"disks-reader", roleReader, p.made.groupID},
+	} {
 		assigned, err := p.assign(ctx, c, name+"-"+one.role, one.id, identity.PrincipalId, one.scope, servicePrincipal)
 		if err != nil {
 			return nil, err
 		}
-		before = append(before, assigned)
-	}
-	// AKS stays with the version that it was given, and Secrets have to be written anew
-	// after another one (learn.microsoft.com/azure/aks/use-kms-etcd-encryption): no rotation
-	// by itself.
-	key, err := p.key(ctx, c, name, "cluster", nil)
-	if err != nil {
-		return nil, err
+		before, using = append(before, assigned), inForce(using, assigned)
 	}
 	dns, err := p.dnsAddress()
 	if err != nil {
 		return nil, err
 	}
-	n := s.Nodes
 	cluster, err := containerservice.NewManagedCluster(ctx, name+"-aks", &containerservice.ManagedClusterArgs{
 		ResourceGroupName: p.made.group, ResourceName: p.name(), DnsPrefix: p.name(), NodeResourceGroup: p.name("nodes"),
 		// What AKS makes is AKS' to change.
@@ -108,19 +127,16 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 		// Standard has the uptime agreement, Free has none and fewer nodes
 		// (learn.microsoft.com/azure/aks/free-standard-pricing-tiers).
 		Sku:                 &containerservice.ManagedClusterSKUArgs{Name: pulumi.String("Base"), Tier: pulumi.String(p.tier())},
-		Identity:            &containerservice.ManagedClusterIdentityArgs{Type: containerservice.ResourceIdentityTypeUserAssigned, UserAssignedIdentities: pulumi.StringArray{identity.ID().ToStringOutput()}},
-		DiskEncryptionSetID: disks,
+		Identity:            &containerservice.ManagedClusterIdentityArgs{Type: containerservice.ResourceIdentityTypeUserAssigned, UserAssignedIdentities: pulumi.StringArray{using}},
+		DiskEncryptionSetID: p.made.disks,
 		// Nobody but the directory lets anybody in: no password and no certificate that a
 		// kubeconfig could leak.
 		DisableLocalAccounts: pulumi.Bool(true), EnableRBAC: pulumi.Bool(true),
-		AadProfile: &containerservice.ManagedClusterAADProfileArgs{Managed: pulumi.Bool(true), EnableAzureRBAC: pulumi.Bool(true), TenantID: pulumi.String(p.tenant)},
-		ApiServerAccessProfile: &containerservice.ManagedClusterAPIServerAccessProfileArgs{
-			// The nodes ask the public address, too, with that of the NAT gateway.
-			AuthorizedIPRanges: append(pulumi.ToStringArray(s.APIAccessCIDRs), pulumi.Sprintf("%s/32", p.made.egress)),
-			DisableRunCommand:  pulumi.Bool(true),
-		},
-		OidcIssuerProfile: &containerservice.ManagedClusterOIDCIssuerProfileArgs{Enabled: pulumi.Bool(true)},
+		AadProfile:             &containerservice.ManagedClusterAADProfileArgs{Managed: pulumi.Bool(true), EnableAzureRBAC: pulumi.Bool(true), TenantID: pulumi.String(p.tenant)},
+		ApiServerAccessProfile: p.apiServerAccess(),
+		OidcIssuerProfile:      &containerservice.ManagedClusterOIDCIssuerProfileArgs{Enabled: pulumi.Bool(true)},
 		SecurityProfile: &containerservice.ManagedClusterSecurityProfileArgs{
+			Defender:         p.defender(),
 			WorkloadIdentity: &containerservice.ManagedClusterSecurityProfileWorkloadIdentityArgs{Enabled: pulumi.Bool(true)},
 			ImageCleaner:     &containerservice.ManagedClusterSecurityProfileImageCleanerArgs{Enabled: pulumi.Bool(true), IntervalHours: pulumi.Int(7 * 24)},
 			AzureKeyVaultKms: &containerservice.AzureKeyVaultKmsArgs{Enabled: pulumi.Bool(true), KeyId: key.KeyUriWithVersion, KeyVaultNetworkAccess: pulumi.String("Public")},
@@ -131,33 +147,85 @@ func (p *Platform) aks(ctx *pulumi.Context, name string, c *platform.Cluster) (*
 			// (learn.microsoft.com/azure/aks/use-network-policies).
 			NetworkDataplane: pulumi.String("cilium"), NetworkPolicy: pulumi.String("cilium"),
 			PodCidr: pulumi.String(podCIDR), ServiceCidr: pulumi.String(s.ServiceCIDR), DnsServiceIP: pulumi.String(dns),
-			LoadBalancerSku: pulumi.String("standard"), OutboundType: pulumi.String("userAssignedNATGateway"),
+			LoadBalancerSku: pulumi.String("standard"), OutboundType: pulumi.String(p.made.outbound),
 		},
 		AutoUpgradeProfile: &containerservice.ManagedClusterAutoUpgradeProfileArgs{
 			// Patches of the version that the settings name, and images of the nodes.
 			UpgradeChannel: pulumi.String("patch"), NodeOSUpgradeChannel: pulumi.String("NodeImage"),
 		},
-		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{&containerservice.ManagedClusterAgentPoolProfileArgs{
-			Name: pulumi.String("system"), Mode: pulumi.String("System"), Type: pulumi.String("VirtualMachineScaleSets"),
-			VmSize: pulumi.String(n.Type), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("AzureLinux"), OsDiskSizeGB: pulumi.Int(n.DiskGiB), OsDiskType: pulumi.String("Managed"),
-			Count: pulumi.Int(n.Desired), MinCount: pulumi.Int(n.Min), MaxCount: pulumi.Int(n.Max), EnableAutoScaling: pulumi.Bool(true),
-			AvailabilityZones: pulumi.ToStringArray(zones), VnetSubnetID: p.made.nodes, EnableEncryptionAtHost: pulumi.Bool(false), EnableNodePublicIP: pulumi.Bool(false),
-			// The nodes' minor version goes with the control plane's.
-			OrchestratorVersion: pulumi.String(s.Version),
-			// A later default would answer DNS from the node, where no policy lets pods.
-			LocalDNSProfile: &containerservice.LocalDNSProfileArgs{Mode: pulumi.String("Disabled")},
-			MaxPods:         pulumi.Int(110),
-			UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1"), DrainTimeoutInMinutes: pulumi.Int(30)},
-			Tags:            p.tags(),
-		}},
-		Tags: p.tags(),
+		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{p.systemPool()},
+		AddonProfiles:     p.addons(),
+		Tags:              p.tags(),
 	}, p.child(c, guard, pulumi.DependsOn(before),
-		// The autoscaler counts the nodes; for the key see above.
-		pulumi.IgnoreChanges([]string{"agentPoolProfiles[0].count", "securityProfile.azureKeyVaultKms.keyId"}))...)
+		// For the key see secretsKey.
+		pulumi.IgnoreChanges([]string{"securityProfile.azureKeyVaultKms.keyId"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the cluster: %w", err)
 	}
 	return cluster, nil
+}
+
+// secretsKey makes the key of the Secrets in etcd, in a vault of its own: AKS reaches it
+// over the internet, unless the cluster's identity may change the vault to make a
+// private link to it (learn.microsoft.com/azure/aks/use-kms-etcd-encryption). AKS stays
+// with the key's version that it was given, and Secrets have to be written anew after
+// another one: no rotation by itself.
+func (p *Platform) secretsKey(ctx *pulumi.Context, name string, c *platform.Cluster) (*keys, *keyvault.Key, error) {
+	suffix, err := p.suffix(ctx, name+"-keys", c)
+	if err != nil {
+		return nil, nil, err
+	}
+	vault, err := p.newKeys(ctx, name+"-keys", c, place{region: p.settings.Region, vault: p.global(suffix), open: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := p.diagnostics(ctx, name+"-keys-audit", c, vault.vaultID, "AuditEvent"); err != nil {
+		return nil, nil, err
+	}
+	key, err := p.keyIn(ctx, vault, c, name, "cluster", nil)
+	return vault, key, err
+}
+
+// apiServerAccess keeps the API server's address in the network, where nodes and pods
+// use it (learn.microsoft.com/azure/aks/api-server-vnet-integration). Besides it has a
+// public one for cluster.apiAccessCIDRs, or none: then its public name stands for the
+// private address, so that connected networks need no DNS zone of it
+// (learn.microsoft.com/azure/aks/private-clusters).
+func (p *Platform) apiServerAccess() *containerservice.ManagedClusterAPIServerAccessProfileArgs {
+	access := &containerservice.ManagedClusterAPIServerAccessProfileArgs{
+		EnableVnetIntegration: pulumi.Bool(true), SubnetId: p.made.apiServer, DisableRunCommand: pulumi.Bool(true),
+		EnablePrivateCluster: pulumi.Bool(p.private()),
+	}
+	if p.private() {
+		access.PrivateDNSZone, access.EnablePrivateClusterPublicFQDN = pulumi.String("none"), pulumi.Bool(true)
+	} else {
+		access.AuthorizedIPRanges = pulumi.ToStringArray(p.settings.Cluster.APIAccessCIDRs)
+	}
+	return access
+}
+
+// private says that the API server has no public address.
+func (p *Platform) private() bool { return len(p.settings.Cluster.APIAccessCIDRs) == 0 }
+
+// defender is nil unless cluster.defender is on
+// (learn.microsoft.com/azure/defender-for-cloud/defender-for-containers-introduction).
+func (p *Platform) defender() containerservice.ManagedClusterSecurityProfileDefenderPtrInput {
+	if !p.settings.Cluster.Defender {
+		return nil
+	}
+	return &containerservice.ManagedClusterSecurityProfileDefenderArgs{
+		LogAnalyticsWorkspaceResourceId: p.made.workspace,
+		SecurityMonitoring:              &containerservice.ManagedClusterSecurityProfileDefenderSecurityMonitoringArgs{Enabled: pulumi.Bool(true)},
+	}
+}
+
+// addons are those of AKS that a setting turns on
+// (learn.microsoft.com/azure/governance/policy/concepts/policy-for-kubernetes).
+func (p *Platform) addons() containerservice.ManagedClusterAddonProfileMap {
+	if !p.settings.Cluster.AzurePolicy {
+		return nil
+	}
+	return containerservice.ManagedClusterAddonProfileMap{"azurepolicy": &containerservice.ManagedClusterAddonProfileArgs{Enabled: pulumi.Bool(true)}}
 }
 
 func (p *Platform) tier() string {
@@ -188,7 +256,7 @@ func (p *Platform) disks(ctx *pulumi.Context, name string, c *platform.Cluster) 
 		Identity:                          &compute.EncryptionSetIdentityArgs{Type: pulumi.String("UserAssigned"), UserAssignedIdentities: pulumi.StringArray{p.made.keys.identity}},
 		ActiveKey:                         &compute.KeyForDiskEncryptionSetArgs{KeyUrl: key.KeyUriWithVersion},
 		RotationToLatestKeyVersionEnabled: pulumi.Bool(true), Tags: p.tags(),
-	}, p.child(c, pulumi.Protect(p.settings.Protect), pulumi.DependsOn(p.made.keys.ready),
+	}, p.child(c, pulumi.Protect(p.settings.Protect),
 		// Azure follows the key's versions by itself.
 		pulumi.IgnoreChanges([]string{"activeKey.keyUrl"}))...)
 	if err != nil {
@@ -249,8 +317,12 @@ func (p *Platform) maintenance(ctx *pulumi.Context, name string, c *platform.Clu
 // kubeconfig asks kubelogin for a token each time, with the login of the Azure CLI
 // unless AAD_LOGIN_METHOD says another: it holds no credentials.
 func (p *Platform) kubeconfig(ctx *pulumi.Context, cluster *containerservice.ManagedCluster) pulumi.StringOutput {
+	var fqdn pulumi.StringPtrInput
+	if p.private() {
+		fqdn = pulumi.String("public")
+	}
 	given := containerservice.ListManagedClusterUserCredentialsOutput(ctx, containerservice.ListManagedClusterUserCredentialsOutputArgs{
-		ResourceGroupName: p.made.group, ResourceName: cluster.Name, Format: pulumi.String("exec"),
+		ResourceGroupName: p.made.group, ResourceName: cluster.Name, Format: pulumi.String("exec"), ServerFqdn: fqdn,
 	}, pulumi.Provider(p.provider))
 	text := given.Kubeconfigs().ApplyT(func(all []containerservice.CredentialResultResponse) (string, error) {
 		if len(all) == 0 {

@@ -47,7 +47,7 @@ func (p *Platform) Identity(ctx *pulumi.Context, name string, args platform.Iden
 	if err != nil {
 		return nil, err
 	}
-	i.ServiceAccountAnnotations = pulumi.StringMap{"azure.workload.identity/client-id": identity.ClientId}
+	i.ServiceAccountAnnotations = pulumi.StringMap{"azure.workload.identity/client-id": inForce(identity.ClientId, access)}
 	i.Ready = append(pod.Join(args.Bucket.Ready), credential, access)
 	return i, ctx.RegisterResourceOutputs(i, pulumi.Map{"clientId": identity.ClientId})
 }

@@ -32,7 +32,7 @@ func (p *Platform) Copy(ctx *pulumi.Context, name string, logins map[string]pulu
 				ContentType: pulumi.String("application/json"),
 				Value:       pulumi.ToSecret(pulumi.JSONMarshal(all[role])).(pulumi.StringOutput),
 			},
-		}, p.child(c, p.inVault())...); err != nil {
+		}, p.child(c, p.made.keys.with(), pulumi.RetainOnDelete(p.settings.Protect))...); err != nil {
 			return fmt.Errorf("writing secret %s: %w", role, err)
 		}
 	}

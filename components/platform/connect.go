@@ -8,11 +8,13 @@ import (
 )
 
 // Connect makes the cluster's providers: they reach it by a kubeconfig, its path
-// or its text, and by a context of it. Nil is what kubectl would take.
-func (c *Cluster) Connect(ctx *pulumi.Context, name string, kubeconfig, context pulumi.StringPtrInput, opts ...pulumi.ResourceOption) error {
+// or its text, and by a context of it. Nil is what kubectl would take. With another
+// identifier it is another cluster, to which everything in it goes anew; without one
+// a changed address or authority says so.
+func (c *Cluster) Connect(ctx *pulumi.Context, name string, kubeconfig, context, identifier pulumi.StringPtrInput, opts ...pulumi.ResourceOption) error {
 	var err error
 	if c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
-		Kubeconfig: kubeconfig, Context: context,
+		Kubeconfig: kubeconfig, Context: context, ClusterIdentifier: identifier,
 		EnableServerSideApply: pulumi.Bool(true),
 		// Without these a changed Secret or ConfigMap is deleted and made again, and a
 		// pod that starts in between cannot mount it. Checksums roll the pods.
@@ -21,7 +23,7 @@ func (c *Cluster) Connect(ctx *pulumi.Context, name string, kubeconfig, context 
 		return fmt.Errorf("creating the Kubernetes provider: %w", err)
 	}
 	if c.Creator, err = kubernetes.NewProvider(ctx, name+"-creator", &kubernetes.ProviderArgs{
-		Kubeconfig: kubeconfig, Context: context, EnableServerSideApply: pulumi.Bool(false),
+		Kubeconfig: kubeconfig, Context: context, ClusterIdentifier: identifier, EnableServerSideApply: pulumi.Bool(false),
 	}, opts...); err != nil {
 		return fmt.Errorf("creating the Kubernetes provider for what must not exist yet: %w", err)
 	}

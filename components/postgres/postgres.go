@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apiextensions"
@@ -98,6 +99,12 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err != nil {
 		return nil, fmt.Errorf("creating the database credentials: %w", err)
 	}
+	// The operator is ready before every node's proxy knows its webhook's address: the
+	// API server's call is refused for a second or two, and with it the cluster.
+	again, err := component.Retry{On: "failed calling webhook", Every: 5 * time.Second, Tries: 12}.Option(ctx, name+"-webhook")
+	if err != nil {
+		return nil, err
+	}
 	cluster, err := apiextensions.NewCustomResource(ctx, name+"-cluster", &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("postgresql.cnpg.io/v1"),
 		Kind:       pulumi.String("Cluster"),
@@ -109,7 +116,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 			},
 		},
 		OtherFields: kubernetes.UntypedArgs{"spec": spec(args, image, credentials.Metadata.Name().Elem())},
-	}, component.Options(c, append(guard, pulumi.DependsOn(append([]pulumi.Resource{credentials}, args.After...)))...)...)
+	}, component.Options(c, append(guard, again, pulumi.DependsOn(append([]pulumi.Resource{credentials}, args.After...)))...)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the PostgreSQL cluster: %w", err)
 	}

@@ -70,7 +70,7 @@ func NewRole(ctx *pulumi.Context, name string, args RoleArgs, opts ...pulumi.Res
 	if err := ctx.RegisterComponentResource(roleToken, name, r, opts...); err != nil {
 		return nil, err
 	}
-	passwords, err := NewPasswords(ctx, name+"-password", args.PasswordVersion, r, args.Protect)
+	passwords, err := NewPasswords(ctx, name+"-password", PasswordArgs{Version: args.PasswordVersion, Protect: args.Protect}, r)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,12 @@ import (
 	"slices"
 )
 
-// What components/azure makes of each; a test compares them with its graph.
-const (
-	azureEndpoints = 1
-	azureZones     = 2
-)
+// azureEndpoints is what components/azure makes of them; a test compares it with its graph.
+const azureEndpoints = 1
+
+// AzureDatabase comes before the size of a database in HourlyUSD: virtual machines
+// have the same names.
+const AzureDatabase = "postgresql/"
 
 // Azure is what a stack on Azure is billed for.
 type Azure struct {
@@ -20,14 +21,25 @@ type Azure struct {
 	Nodes       int
 	NodeType    string
 	NodeDiskGiB int
+	// SystemNodes of a size, with the smallest disk each.
+	SystemNodes int
+	SystemType  string
+	// DefenderVCPUs are those that Defender for Containers bills.
+	DefenderVCPUs int
+	// NATGateway is in a network that the stack makes.
+	NATGateway bool
+	// BlobZone is the bucket's private DNS zone.
+	BlobZone bool
 	// Database is the size of Flexible Server; with Standby there is a second server
-	// with storage of its own.
-	Database    string
-	Standby     bool
-	DatabaseGiB int
-	// LoadBalancer is there to reach the gateway.
-	LoadBalancer bool
-	Usage        Usage
+	// with storage of its own. It is empty for a database in the cluster, which has
+	// DatabaseVolumes.
+	Database        string
+	Standby         bool
+	DatabaseGiB     int
+	DatabaseVolumes int
+	// LoadBalancer is there to reach the gateway, from the internet if it is public.
+	LoadBalancer, PublicLoadBalancer bool
+	Usage                            Usage
 	// HourlyUSD replaces or adds hourly prices of sizes.
 	HourlyUSD map[string]float64
 }
@@ -39,29 +51,32 @@ func AzureRegions() []string { return slices.Sorted(maps.Keys(azurePrices)) }
 // AzureDatabases those of Flexible Server.
 func AzureNodes(region string) []string { return slices.Sorted(maps.Keys(azurePrices[region].nodes)) }
 
-// AzureDatabases are the sizes of Flexible Server with a price in a region.
+// AzureDatabases are the sizes of Flexible Server with a price in a region, with
+// AzureDatabase before each.
 func AzureDatabases(region string) []string {
-	return slices.Sorted(maps.Keys(azurePrices[region].databases))
+	var all []string
+	for size := range azurePrices[region].databases {
+		all = append(all, AzureDatabase+size)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Estimate adds up. A region or size without a price costs nothing here, so look at
 // AzureRegions, AzureNodes and AzureDatabases before.
 func (a Azure) Estimate() Estimate {
 	price := azurePrices[a.Region]
-	hourly := func(table map[string]float64, name string) float64 {
-		if own, ok := a.HourlyUSD[name]; ok {
+	hourly := func(table map[string]float64, prefix, name string) float64 {
+		if own, ok := a.HourlyUSD[prefix+name]; ok {
 			return own
 		}
 		return table[name]
 	}
-	servers, addresses := 1, 1
-	if a.Standby {
-		servers = 2
-	}
+	var zones, addresses int
 	e := Estimate{
 		Basis: "Azure list prices in " + a.Region + " of " + azurePricesOf,
 		LeftOut: "tax, discounts, what AKS' tier Free may cost since October 2026 (Azure's price list and its price page disagree), backups beyond the size of the database, " +
-			"requests, traffic between zones and through the load balancer, rotation of keys (1 USD a year each), nodes that autoscaling adds, storage of the database that grew",
+			"requests, traffic between zones and through load balancers, the API server's internal load balancer if Azure bills it, rotation of keys (1 USD a year each), nodes that autoscaling adds, storage of the database that grew",
 	}
 	add := func(item string, quantity int, unit string, usd float64) {
 		e.Lines = append(e.Lines, Line{Item: item, Quantity: float64(quantity), Unit: unit, USD: usd})
@@ -69,21 +84,53 @@ func (a Azure) Estimate() Estimate {
 	if a.Agreement {
 		add("AKS control plane", 1, "cluster, tier Standard", HoursAMonth*azureControlPlane)
 	}
-	add("nodes", a.Nodes, a.NodeType, HoursAMonth*hourly(price.nodes, a.NodeType))
+	add("nodes", a.Nodes, a.NodeType, HoursAMonth*hourly(price.nodes, "", a.NodeType))
 	add("disks of the nodes", a.Nodes, "Premium SSD", price.disk(a.NodeDiskGiB))
-	add("database", servers, a.Database, HoursAMonth*hourly(price.databases, a.Database))
-	add("database storage", servers*a.DatabaseGiB, "GiB Premium SSD", price.databaseDisk)
-	add("NAT gateway", 1, "gateway", HoursAMonth*azureNAT)
+	if a.SystemNodes > 0 {
+		add("system nodes", a.SystemNodes, a.SystemType, HoursAMonth*hourly(price.nodes, "", a.SystemType))
+		add("disks of the system nodes", a.SystemNodes, "Premium SSD", price.disk64)
+	}
+	if a.DefenderVCPUs > 0 {
+		add("Defender for Containers", a.DefenderVCPUs, "vCPU", azureDefender)
+	}
+	if a.Database == "" {
+		add("database volumes", a.DatabaseVolumes, "Premium SSD", price.disk(a.DatabaseGiB))
+	} else {
+		servers := 1
+		if a.Standby {
+			servers = 2
+		}
+		add("database", servers, a.Database, HoursAMonth*hourly(price.databases, AzureDatabase, a.Database))
+		add("database storage", servers*a.DatabaseGiB, "GiB Premium SSD", price.databaseDisk)
+		zones++
+	}
+	if a.NATGateway {
+		add("NAT gateway", 1, "gateway", HoursAMonth*azureNAT)
+		addresses++
+	} else {
+		e.LeftOut = "the way out of the existing network and what goes through it, " + e.LeftOut
+	}
 	if a.LoadBalancer {
 		add("load balancer", 1, "standard load balancer", HoursAMonth*azureLoadBalancer)
-		addresses++
+		if a.PublicLoadBalancer {
+			addresses++
+		}
 	}
-	add("public IPv4 addresses", addresses, "addresses", HoursAMonth*azureAddress)
+	if addresses > 0 {
+		add("public IPv4 addresses", addresses, "addresses", HoursAMonth*azureAddress)
+	}
 	add("private endpoint", azureEndpoints, "endpoint", HoursAMonth*azureEndpoint)
-	add("private DNS zones", azureZones, "zones", azureZone)
+	if a.BlobZone {
+		zones++
+	}
+	if zones > 0 {
+		add("private DNS zones", zones, "zones", azureZone)
+	}
 	u := a.Usage
 	add("usage: objects in the bucket", u.StoredGiB, "GiB", price.object)
-	add("usage: traffic through NAT", u.NATGiB, "GiB", azureNATTraffic)
+	if a.NATGateway {
+		add("usage: traffic through NAT", u.NATGiB, "GiB", azureNATTraffic)
+	}
 	add("usage: downloads over the internet", u.DownloadedGiB, "GiB through the private endpoint", azureEndpointTraffic)
 	if more := u.DownloadedGiB - azureFreeEgress; more > 0 {
 		add("usage: downloads beyond the free ones", more, "GiB", azureEgress)

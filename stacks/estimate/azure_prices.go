@@ -27,6 +27,7 @@ const (
 	azureEndpoint        = 0.01  // An hour of a private endpoint.
 	azureEndpointTraffic = 0.01  // A GiB, each way.
 	azureZone            = 0.50  // A month of a private DNS zone.
+	azureDefender        = 6.87  // A month of a vCPU of Defender for Containers (azure.microsoft.com/pricing/details/defender-for-cloud).
 	azureEgress          = 0.087 // A GiB after the first azureFreeEgress of a month.
 	azureFreeEgress      = 100
 	azureFreeLogs        = 5 // GiB of a month.
@@ -37,7 +38,7 @@ const (
 // learn.microsoft.com/rest/api/cost-management/retail-prices), read in published
 // copies of it: virtual machines of June 2026, the rest of August 2026, where two
 // copies were found they agree. In germanywestcentral the disks of 256 GiB, the
-// object storage and the sizes B1ms, D2ads_v5 and E2ds_v5 of the database are
+// object storage and the size E2ds_v5 of the database are
 // westeurope's, as all its other prices are.
 var azurePrices = map[string]azurePrice{
 	"eastus2": {
@@ -54,7 +55,7 @@ var azurePrices = map[string]azurePrice{
 			"Standard_D4s_v6": 0.225, "Standard_D4as_v6": 0.202, "Standard_B4ms": 0.182, "Standard_E4s_v5": 0.282,
 		},
 		databases: map[string]float64{
-			"Standard_B1ms": 0.018, "Standard_B2s": 0.072, "Standard_D2ds_v5": 0.198, "Standard_D4ds_v5": 0.396, "Standard_D2ads_v5": 0.198, "Standard_E2ds_v5": 0.278,
+			"Standard_B2s": 0.072, "Standard_D2ds_v5": 0.198, "Standard_D4ds_v5": 0.396, "Standard_E2ds_v5": 0.278,
 		},
 		disk64: 10.207, disk128: 19.71, disk256: 38.012142, databaseDisk: 0.1265, object: 0.023, log: 2.76,
 	},
@@ -76,7 +77,7 @@ var americanNodes = map[string]float64{
 }
 
 var americanDatabases = map[string]float64{
-	"Standard_B1ms": 0.017, "Standard_B2s": 0.068, "Standard_D2ds_v5": 0.178, "Standard_D4ds_v5": 0.356, "Standard_D2ads_v5": 0.178, "Standard_E2ds_v5": 0.25,
+	"Standard_B2s": 0.068, "Standard_D2ds_v5": 0.178, "Standard_D4ds_v5": 0.356, "Standard_E2ds_v5": 0.25,
 }
 
 // continentalNodes differ in D4s_v3 only.
@@ -88,5 +89,5 @@ func continentalNodes(d4sv3 float64) map[string]float64 {
 }
 
 var continentalDatabases = map[string]float64{
-	"Standard_B1ms": 0.0199, "Standard_B2s": 0.0796, "Standard_D2ds_v5": 0.212, "Standard_D4ds_v5": 0.424, "Standard_D2ads_v5": 0.212, "Standard_E2ds_v5": 0.302,
+	"Standard_B2s": 0.0796, "Standard_D2ds_v5": 0.212, "Standard_D4ds_v5": 0.424, "Standard_E2ds_v5": 0.302,
 }

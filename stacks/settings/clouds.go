@@ -53,6 +53,19 @@ func (e Exposure) InternalOnAWS() bool {
 	return value != "" && value != "false"
 }
 
+// Existing says whether the network is there already.
+func (n Network) Existing() bool { return n.VPCID != "" || n.VNetID != "" }
+
+// ReclaimPolicy keeps the volumes of a database in the cluster when their claims go,
+// in production. It does not follow protect: Kubernetes refuses to change the policy
+// of a class.
+func (s *Settings) ReclaimPolicy() string {
+	if s.Profile == Production {
+		return "Retain"
+	}
+	return "Delete"
+}
+
 func (s *Settings) onCloud() bool {
 	return s.Platform == AWS || s.Platform == Azure || s.Platform == GCP
 }
@@ -74,12 +87,7 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
 	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
 	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkCIDRs(p, "cluster.privateAccessCIDRs", c.PrivateAccessCIDRs)
-	checkIPv4(p, "cluster.privateAccessCIDRs", c.PrivateAccessCIDRs)
-	for _, cidr := range c.PrivateAccessCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		p.Want(err != nil || prefix.Bits() > 0, "cluster.privateAccessCIDRs", cidr, "listed networks, not every one")
-	}
+	checkPrivate(p, c.PrivateAccessCIDRs)
 	s.checkPublicAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
 	for _, name := range sortedKeys(c.Addons) {
 		if !slices.Contains(eksAddons, name) {
@@ -101,6 +109,17 @@ func (s *Settings) checkManagedCluster(p *Problems) {
 	s.checkTagCase(p)
 	for _, tag := range ownedTags {
 		p.required(s.Tags[tag] != "", "tags."+tag, "on a cloud: whose bill is it?")
+	}
+}
+
+// checkPrivate is about who reaches the API server's private address.
+func checkPrivate(p *Problems, cidrs []string) {
+	const key = "cluster.privateAccessCIDRs"
+	checkCIDRs(p, key, cidrs)
+	checkIPv4(p, key, cidrs)
+	for _, cidr := range cidrs {
+		prefix, err := netip.ParsePrefix(cidr)
+		p.Want(err != nil || prefix.Bits() > 0, key, cidr, "listed networks, not every one")
 	}
 }
 
@@ -168,7 +187,7 @@ func (s *Settings) checkServiceCIDR(p *Problems) {
 	private := err == nil && services.Addr().Is4() && services.Addr().IsPrivate() && services == services.Masked() && services.Bits() >= 12 && services.Bits() <= 24
 	p.Want(private, "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a private range of 12 to 24 bits such as 172.20.0.0/16")
 	network, err := netip.ParsePrefix(s.Network.CIDR)
-	p.Want(!private || err != nil || s.Network.VPCID != "" || !services.Overlaps(network), "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a range outside of network.cidr, %s", s.Network.CIDR)
+	p.Want(!private || err != nil || s.Network.Existing() || !services.Overlaps(network), "cluster.serviceCIDR", s.Cluster.ServiceCIDR, "a range outside of network.cidr, %s", s.Network.CIDR)
 }
 
 func checkSubnets(p *Problems, key string, ids []string) {

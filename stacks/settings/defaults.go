@@ -48,7 +48,7 @@ func Defaults(platform Platform, profile Profile) Settings {
 		Auth:     Auth{Mode: "basic", Users: []string{"admin"}},
 		Exposure: Exposure{Mode: "loadBalancer", Port: 443, TLS: TLS{Source: "generated"}},
 		Images:   Images{Source: "upstream"},
-		Budget:   Budget{Enabled: true, MonthlyUSD: 500, EnforceEstimate: true},
+		Budget:   Budget{Enabled: true, MonthlyUSD: 500, EnforceEstimate: true, CurrencyPerUSD: 1},
 		Protect:  true,
 	}
 	if platform == Kubernetes {

@@ -18,10 +18,21 @@ func (s *Settings) Estimate() *estimate.Estimate {
 		e := estimate.Azure{
 			Region: s.Region, Agreement: s.Profile == Production,
 			Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB,
-			Database: s.Database.InstanceType, Standby: s.Database.HighAvailability, DatabaseGiB: s.Database.StorageGiB,
-			LoadBalancer: s.Exposure.Mode == "loadBalancer", Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
-		}.Estimate()
-		return &e
+			SystemNodes: s.Cluster.SystemNodes.Count, SystemType: s.Cluster.SystemNodes.Type,
+			DatabaseGiB: s.Database.StorageGiB, NATGateway: !s.Network.Existing(), BlobZone: s.Network.BlobDNSZoneID == "",
+			LoadBalancer: s.Exposure.Mode == "loadBalancer", PublicLoadBalancer: !s.Exposure.InternalOnAzure(),
+			Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+		}
+		if s.Cluster.Defender {
+			e.DefenderVCPUs = s.Cluster.Nodes.Desired*vCPUs(s.Cluster.Nodes.Type) + s.Cluster.SystemNodes.Count*vCPUs(s.Cluster.SystemNodes.Type)
+		}
+		if s.Database.Mode == "inCluster" {
+			e.DatabaseVolumes = s.Database.Instances
+		} else {
+			e.Database, e.Standby = s.Database.InstanceType, s.Database.HighAvailability
+		}
+		total := e.Estimate()
+		return &total
 	}
 	return nil
 }
@@ -74,7 +85,7 @@ func (s *Settings) checkEstimate(p *Problems) {
 		known := b.HourlyUSD[t.name] > 0 || slices.Contains(t.known, t.name)
 		complete = complete && known
 		// What is no type at all has been said already.
-		p.Want(known || !t.format, t.key, t.name, "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
+		p.Want(known || !t.format, t.key, strings.TrimPrefix(t.name, estimate.AzureDatabase), "a type whose price the release has, or its price in budget.hourlyUSD, or budget.enforceEstimate false")
 	}
 	p.Want(!complete || b.MonthlyUSD < 1 || e.Total() <= float64(b.MonthlyUSD), "budget.monthlyUSD", b.MonthlyUSD,
 		"at least %.0f, or budget.enforceEstimate false: %s", math.Ceil(e.Total()), e)
@@ -100,10 +111,16 @@ type prices struct {
 func (s *Settings) prices() prices {
 	node, database := s.Cluster.Nodes.Type, s.Database.InstanceType
 	if s.Platform == Azure {
-		return prices{azureRegion.MatchString(s.Region), estimate.AzureRegions(), []priced{
+		all := prices{slices.Contains(azureRegions, s.Region), estimate.AzureRegions(), []priced{
 			{"cluster.nodes.type", node, azureSize.MatchString(node), estimate.AzureNodes(s.Region)},
-			{"database.instanceType", database, azureDatabase.MatchString(database), estimate.AzureDatabases(s.Region)},
 		}}
+		if system := s.Cluster.SystemNodes; system.Count > 0 {
+			all.types = append(all.types, priced{"cluster.systemNodes.type", system.Type, azureSize.MatchString(system.Type), estimate.AzureNodes(s.Region)})
+		}
+		if s.Database.Mode != "inCluster" {
+			all.types = append(all.types, priced{"database.instanceType", estimate.AzureDatabase + database, azureDatabase.MatchString(database), estimate.AzureDatabases(s.Region)})
+		}
+		return all
 	}
 	all := prices{awsRegion.MatchString(s.Region), estimate.AWSRegions(), []priced{
 		{"cluster.nodes.type", node, awsInstance.MatchString(node), estimate.AWSTypes(s.Region)},

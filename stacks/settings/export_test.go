@@ -43,3 +43,6 @@ func Misnamed() []string {
 	}
 	return bad
 }
+
+// AzureRegions are those that platform azure takes.
+var AzureRegions = azureRegions

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/mlflow-platform/mlflow-platform/components/mlflow/connections"
 )
@@ -123,6 +122,16 @@ type Network struct {
 	// one in every zone of the nodes: public ones, unless exposure.annotations ask for
 	// an internal one.
 	LoadBalancerSubnetIDs []string `json:"loadBalancerSubnetIds"`
+	// VNetID is an existing virtual network on Azure, in the same subscription:
+	// /subscriptions/.../providers/Microsoft.Network/virtualNetworks/NAME. The stack
+	// changes nothing in it but what it adds. Empty makes one. It cannot change later.
+	VNetID string `json:"vnetId"`
+	// Subnets are those of an existing virtual network on Azure.
+	Subnets Subnets `json:"subnets"`
+	// BlobDNSZoneID is the private DNS zone privatelink.blob.core.windows.net that an
+	// existing virtual network on Azure is linked with: it can have no second one. Empty
+	// makes one.
+	BlobDNSZoneID string `json:"blobDnsZoneId"`
 	// CIDR is its address range, of 16 to 20 bits. It cannot change later.
 	CIDR string `json:"cidr"`
 	// NATGateways is 1, or 3 for a way out of every zone by itself.
@@ -133,6 +142,20 @@ type Network struct {
 	ReadableBuckets []string `json:"readableBuckets"`
 	// FlowLogs records refused connections.
 	FlowLogs bool `json:"flowLogs"`
+}
+
+// Subnets are names of subnets in network.vnetId.
+type Subnets struct {
+	// Nodes has a NAT gateway, or a route table with a way out, and room for all nodes;
+	// pods have addresses of their own.
+	Nodes string `json:"nodes"`
+	// APIServer is delegated to Microsoft.ContainerService/managedClusters, a /28 or
+	// larger, with nothing else in it.
+	APIServer string `json:"apiServer"`
+	// Database is delegated to Microsoft.DBforPostgreSQL/flexibleServers, a /28 or larger.
+	Database string `json:"database"`
+	// Endpoints has the private endpoint of the bucket.
+	Endpoints string `json:"endpoints"`
 }
 
 // Cluster is the Kubernetes cluster.
@@ -181,6 +204,24 @@ type Cluster struct {
 	Addons map[string]string `json:"addons"`
 	// Nodes is the node pool of a managed cluster.
 	Nodes Nodes `json:"nodes"`
+	// SystemNodes keeps the cluster's own pods apart on Azure.
+	SystemNodes SystemNodes `json:"systemNodes"`
+	// Defender watches a cluster on Azure with Microsoft Defender for Containers, which
+	// is billed by the vCPU of the nodes.
+	Defender bool `json:"defender"`
+	// AzurePolicy installs the Azure Policy add-on, which lets the subscription's
+	// policies look into a cluster on Azure.
+	AzurePolicy bool `json:"azurePolicy"`
+}
+
+// SystemNodes is AKS' system node pool.
+type SystemNodes struct {
+	// Count is the number of nodes that run nothing but the cluster's own pods, at least
+	// 2; 0 lets these run on cluster.nodes, whose type then cannot change without a new
+	// cluster. Count itself does not change between 0 and others, either.
+	Count int `json:"count"`
+	// Type is their machine type, of at least 4 vCPU.
+	Type string `json:"type"`
 }
 
 // Nodes is the node pool of a managed cluster. It needs mode managed.
@@ -244,6 +285,9 @@ type Backup struct {
 	// RetentionDays is how long a backup is kept; the newest ones are never
 	// pruned, however old.
 	RetentionDays int `json:"retentionDays"`
+	// PairedRegion keeps the server's own backups in a second region, too: on Azure the
+	// one that it pairs with region. It is decided when the server is made.
+	PairedRegion string `json:"pairedRegion"`
 }
 
 // Resources are container resources in Kubernetes quantities. There is no CPU
@@ -407,8 +451,12 @@ type Budget struct {
 	EnforceEstimate bool `json:"enforceEstimate"`
 	// Usage is what the estimate assumes of what no setting decides.
 	Usage Usage `json:"usage"`
+	// CurrencyPerUSD is what a US dollar costs in the currency of the subscription's
+	// bill: Azure compares the budget's number with that bill.
+	CurrencyPerUSD float64 `json:"currencyPerUSD"`
 	// HourlyUSD are prices of an hour by node or database type: for types that the
-	// release has no price of, and for those that you buy for less.
+	// release has no price of, and for those that you buy for less. On Azure a database
+	// type has postgresql/ before it: virtual machines have the same names.
 	HourlyUSD map[string]float64 `json:"hourlyUSD"`
 }
 
@@ -446,37 +494,4 @@ func (a Artifacts) Port() (int, error) {
 		return 0, fmt.Errorf("reading artifacts.endpoint: port %s is not 1 to 65535", u.Port())
 	}
 	return int(port), nil
-}
-
-// Warnings are what is allowed but better known.
-func (s *Settings) Warnings() []string {
-	var w []string
-	if s.Platform == AWS {
-		w = append(w, "platform aws has not been applied to an account yet: docs/verification.md says what was checked and how")
-	}
-	if s.onCloud() && s.Database.Mode == "inCluster" {
-		w = append(w, "database.mode is inCluster: no alarm watches the database's volumes and connections, and a restore goes back to the last dump; managed has both")
-	}
-	if e := s.Estimate(); e != nil && s.Budget.Enabled && e.Total() > float64(s.Budget.MonthlyUSD) {
-		w = append(w, fmt.Sprintf("the estimate, %.0f USD a month, is above budget.monthlyUSD, %d", e.Total(), s.Budget.MonthlyUSD))
-	}
-	if s.Auth.Mode == "none" {
-		w = append(w, "auth.mode is none: everybody who reaches the gateway can read and delete everything")
-	}
-	if s.Profile == Production && !s.Protect {
-		w = append(w, "protect is false in profile production: pulumi destroy deletes the database and the bucket")
-	}
-	if s.Platform == Kubernetes && len(s.Cluster.APIServerCIDRs) == 0 {
-		w = append(w, "cluster.apiServerCIDRs is empty: the database pods may open connections to any address on the ports of cluster.apiServerPorts")
-	}
-	if s.Artifacts.Store == "s3" && s.S3AdminAccessKeyID == "" {
-		w = append(w, "s3AdminAccessKeyId is not set: everybody who may log in can read the database dumps in the bucket")
-	}
-	if leaf, _ := s.leaf(); leaf != nil && time.Until(leaf.NotAfter) < renewalDays*24*time.Hour {
-		w = append(w, fmt.Sprintf("exposure.tls.certificate ends on %s: replace it before", leaf.NotAfter.UTC().Format(time.DateOnly)))
-	}
-	if s.MLflow.Retention.Enabled && s.MLflow.Retention.DryRun {
-		w = append(w, "mlflow.retention.dryRun is true: old runs are reported, not deleted; read a report, then set it to false")
-	}
-	return w
 }

@@ -21,7 +21,8 @@ type unused struct {
 func (s *Settings) unused() []unused {
 	inCluster := s.Database.Mode == "inCluster"
 	kubernetes, cloud, onCloud := s.Platform == Kubernetes, s.onCloud(), "on platform "+string(s.Platform)
-	store, exposure, ownNetwork := s.Artifacts.Store, s.Exposure, s.Network.VPCID == ""
+	aws, azure := s.Platform == AWS, s.Platform == Azure
+	store, exposure, ownNetwork := s.Artifacts.Store, s.Exposure, !s.Network.Existing()
 	// In profile production the store is the mistake, not what it ignores.
 	ownStore := kubernetes && store == "inCluster" && s.Profile != Production
 	controlled := exposure.Mode == "ingress" || exposure.Mode == "gateway"
@@ -29,27 +30,37 @@ func (s *Settings) unused() []unused {
 	return []unused{
 		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
 			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.viewers", "cluster.addons", "cluster.nodes",
+			"cluster.systemNodes", "cluster.defender", "cluster.azurePolicy", "database.backup.pairedRegion",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
 		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.passwordVersion"}},
-		{s.Platform == Azure, onCloud, []string{
+		{cloud && inCluster, "with database.mode inCluster", []string{"database.backup.pairedRegion"}},
+		{azure, onCloud, []string{
 			"network.vpcId", "network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds", "network.readableBuckets", "network.natGateways", "network.flowLogs",
-			"cluster.privateAccessCIDRs", "cluster.addons", "cluster.nodes.release", "artifacts.cidrs", "artifacts.abortUploadDays",
+			"cluster.addons", "cluster.nodes.release", "artifacts.cidrs", "artifacts.abortUploadDays",
 		}},
-		{s.Platform == Azure, onCloud + ": storage grows up to Azure's limit", []string{"database.maxStorageGiB"}},
+		{azure && !inCluster, onCloud + ": storage grows up to Azure's limit", []string{"database.maxStorageGiB"}},
+		{azure && len(s.Cluster.APIAccessCIDRs) > 0, "with cluster.apiAccessCIDRs on platform azure: what is connected with the network reaches the API server then", []string{"cluster.privateAccessCIDRs"}},
+		{azure && ownNetwork, "without network.vnetId: the stack makes the network", []string{"network.subnets", "network.blobDnsZoneId"}},
+		{azure && !ownNetwork, "with network.vnetId: that network has its own", []string{"network.cidr", "budget.usage.natGiB"}},
+		{azure && !ownNetwork && inCluster, "with database.mode inCluster", []string{"network.subnets.database"}},
+		{aws, onCloud, []string{
+			"network.vnetId", "network.subnets", "network.blobDnsZoneId", "cluster.systemNodes", "cluster.defender", "cluster.azurePolicy", "database.backup.pairedRegion",
+		}},
+		{aws, onCloud + ": AWS bills in US dollars", []string{"budget.currencyPerUSD"}},
 		{ownStore, "with artifacts.store inCluster: the stack makes that store", append([]string{
 			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.cidrs",
 		}, s3...)},
 		{ownStore, "with artifacts.store inCluster: it has one storage class", []string{"artifacts.transitionDays"}},
 		{kubernetes && store == "s3", "with artifacts.store s3", []string{"artifacts.storageGiB"}},
-		{cloud && ownNetwork, "without network.vpcId: the stack makes the network", []string{
+		{aws && ownNetwork, "without network.vpcId: the stack makes the network", []string{
 			"network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds",
 		}},
-		{cloud && !ownNetwork, "with network.vpcId: that network has its own", []string{
+		{aws && !ownNetwork, "with network.vpcId: that network has its own", []string{
 			"network.cidr", "network.natGateways", "network.flowLogs", "network.readableBuckets", "budget.usage.natGiB",
 		}},
-		{cloud && !ownNetwork && inCluster, "with database.mode inCluster", []string{"network.databaseSubnetIds"}},
-		{cloud && !ownNetwork && exposure.Mode != "loadBalancer", "unless exposure.mode is loadBalancer", []string{"network.loadBalancerSubnetIds"}},
+		{aws && !ownNetwork && inCluster, "with database.mode inCluster", []string{"network.databaseSubnetIds"}},
+		{aws && !ownNetwork && exposure.Mode != "loadBalancer", "unless exposure.mode is loadBalancer", []string{"network.loadBalancerSubnetIds"}},
 		{cloud, onCloud + ": the stack makes the cluster", []string{
 			"cluster.kubeconfig", "cluster.context", "cluster.apiServerCIDRs", "cluster.apiServerPorts", "cluster.dnsCIDRs",
 		}},
@@ -60,7 +71,7 @@ func (s *Settings) unused() []unused {
 		{cloud, onCloud + ": the stack makes the bucket", append([]string{
 			"artifacts.endpoint", "artifacts.region", "artifacts.caCertificate", "artifacts.bucket", "artifacts.storageGiB",
 		}, s3...)},
-		{cloud && ownNetwork, onCloud + ": the stack makes the bucket", []string{"artifacts.cidrs"}},
+		{aws && ownNetwork, onCloud + ": the stack makes the bucket", []string{"artifacts.cidrs"}},
 		{s.Artifacts.TransitionDays == 0, "with artifacts.transitionDays 0", []string{"artifacts.transitionClass"}},
 		{s.Auth.Mode == "none", "with auth.mode none", []string{"authPasswordHashes"}},
 		{exposure.Mode != "ingress", "unless exposure.mode is ingress", []string{"exposure.ingressClass"}},

@@ -66,11 +66,11 @@ func (s *Settings) checkPlatform(p *Problems) {
 	switch s.Platform {
 	case Kubernetes, AWS, Azure:
 	case GCP:
-		p.Want(false, "platform", s.Platform, "kubernetes or aws, which this release runs on: create the cluster yourself and set platform to kubernetes")
+		p.Want(false, "platform", s.Platform, "kubernetes, aws or azure, which this release runs on: create the cluster yourself and set platform to kubernetes")
 	case "":
-		p.required(false, "platform", "(kubernetes, aws)")
+		p.required(false, "platform", "(kubernetes, aws, azure)")
 	default:
-		p.Want(false, "platform", s.Platform, "kubernetes or aws")
+		p.Want(false, "platform", s.Platform, "kubernetes, aws or azure")
 	}
 	p.Want(s.Profile == Dev || s.Profile == Production, "profile", s.Profile, "dev or production")
 	p.Want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
@@ -109,10 +109,7 @@ func (s *Settings) checkCluster(p *Problems) {
 func (s *Settings) checkDatabase(p *Problems) {
 	d := s.Database
 	modes := []string{"inCluster"}
-	switch {
-	case s.Platform == Azure:
-		modes = []string{"managed"}
-	case s.onCloud():
+	if s.onCloud() {
 		modes = []string{"managed", "inCluster"}
 	}
 	p.Want(slices.Contains(modes, d.Mode), "database.mode", d.Mode, "%s on platform %s", strings.Join(modes, " or "), s.Platform)
@@ -395,6 +392,7 @@ func (s *Settings) checkBudget(p *Problems) {
 	}
 	// AWS takes no more subscribers of one alert (docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html).
 	p.Want(len(s.Budget.Emails) <= 10, "budget.emails", s.Budget.Emails, "at most 10: a list has room for more people")
+	p.Want(s.Budget.CurrencyPerUSD > 0, "budget.currencyPerUSD", s.Budget.CurrencyPerUSD, "more than 0")
 	s.checkEstimate(p)
 }
 

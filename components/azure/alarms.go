@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v3"
@@ -42,12 +43,17 @@ func (p *Platform) newAlerts(ctx *pulumi.Context, name string, parent pulumi.Res
 // (learn.microsoft.com/azure/azure-monitor/reference/metrics-index).
 type alert struct {
 	role, why, namespace, metric, aggregation string
-	above                                     float64
+	// above is what is too much, below what is too little if it is not zero.
+	above, below float64
 	// window is over what it is computed and frequency how often, ISO 8601.
 	window, frequency string
 }
 
 func (p *Platform) alert(ctx *pulumi.Context, name, part string, parent pulumi.Resource, resource pulumi.StringInput, a alert) error {
+	operator, threshold := "GreaterThan", a.above
+	if a.below != 0 {
+		operator, threshold = "LessThan", a.below
+	}
 	if _, err := monitor.NewMetricAlert(ctx, name+"-alert-"+a.role, &monitor.MetricAlertArgs{
 		ResourceGroupName: p.made.group, RuleName: p.name(part, a.role), Location: pulumi.String("global"), Description: pulumi.String(a.why),
 		Enabled: pulumi.Bool(true), Severity: pulumi.Int(2), AutoMitigate: pulumi.Bool(true), Scopes: pulumi.StringArray{resource},
@@ -56,7 +62,7 @@ func (p *Platform) alert(ctx *pulumi.Context, name, part string, parent pulumi.R
 			OdataType: pulumi.String("Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"),
 			AllOf: monitor.MetricCriteriaArray{&monitor.MetricCriteriaArgs{
 				Name: pulumi.String(a.role), CriterionType: pulumi.String("StaticThresholdCriterion"), MetricNamespace: pulumi.String(a.namespace), MetricName: pulumi.String(a.metric),
-				Operator: pulumi.String("GreaterThan"), Threshold: pulumi.Float64(a.above), TimeAggregation: pulumi.String(a.aggregation),
+				Operator: pulumi.String(operator), Threshold: pulumi.Float64(threshold), TimeAggregation: pulumi.String(a.aggregation),
 			}},
 		},
 		Actions: monitor.MetricAlertActionArray{&monitor.MetricAlertActionArgs{ActionGroupId: p.made.alerts}}, Tags: p.tags(),
@@ -73,9 +79,10 @@ func (p *Platform) databaseAlerts(ctx *pulumi.Context, name string, d *platform.
 		{role: "storage", metric: "storage_percent", above: 80, why: "The database has used 80 % of its storage; it grows by itself, up to Azure's limit."},
 		{role: "connections", metric: "active_connections", above: float64(p.settings.Database.MaxConnections) * 0.8, why: "80 % of max_connections are in use; look for clients outside the platform."},
 		{role: "cpu", metric: "cpu_percent", above: 80, why: "The database's CPU is busy; consider a larger database.instanceType."},
+		{role: "alive", metric: "is_db_alive", below: 1, aggregation: "Maximum", why: "The database does not answer."},
 		{role: "memory", metric: "memory_percent", above: 90, why: "The database is short of memory; consider a larger database.instanceType."},
 	} {
-		a.namespace, a.aggregation, a.window, a.frequency = space, "Average", "PT15M", "PT5M"
+		a.namespace, a.aggregation, a.window, a.frequency = space, cmp.Or(a.aggregation, "Average"), "PT15M", "PT5M"
 		if err := p.alert(ctx, name, "database", d, server.ID().ToStringOutput(), a); err != nil {
 			return err
 		}
