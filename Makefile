@@ -51,9 +51,10 @@ test-aws: ## graph, policies and engine of stacks on AWS; compiles its SDK, minu
 	(cd components/aws && go vet ./...) && cd tests/aws && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
 .PHONY: test-azure
-test-azure: ## graph and engine of stacks on Azure; compiles its SDK, minutes the first time
-	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && (cd components/azure && go vet ./... && go test ./...) && \
-	cd tests/azure && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./...
+test-azure: ## graph, rules of the API and engine of stacks on Azure; compiles its SDK, minutes the first time
+	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && host=$$(cd tools && go run ./cmd/toolchain path pulumi-language-go) && \
+	(cd components/azure && go vet ./... && go test ./...) && \
+	cd tests/azure && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
 .PHONY: compile-clouds
 compile-clouds: # what test-aws, verify-aws and test-azure compile first
@@ -77,7 +78,7 @@ golden: ## accept the changed golden graphs; review the diff
 release-states: ## with a release: record the states that the next ones must update (RELEASE=v1.0.0)
 	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
 	cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./engine -count=1 -run TheStateOfARelease -record $(RELEASE) && \
-	cd aws && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)
+	for cloud in aws azure; do (cd $$cloud && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)) || exit 1; done
 
 PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell cat tests/python/requirements.txt tests/python/azurite/package-lock.json | sha256sum | cut -c1-12)
 

@@ -309,19 +309,6 @@ func TestOutputValues(t *testing.T) {
 	}, value("own-passwords", "passwords"), "who has a hash of their own has no generated password")
 }
 
-// TestAnUnfinishedPlatformIsRefused: its settings are checked, and nothing is made.
-func TestAnUnfinishedPlatformIsRefused(t *testing.T) {
-	r, err := graph.StackFile(filepath.Join("..", "Pulumi.yaml"), filepath.Join("azure", "testdata", "azure-dev.yaml"))
-	require.NoError(t, err)
-	program := &stacks.Program{Platforms: stacks.Platforms{settings.Azure: stacks.Unfinished}}
-	g, err := graph.Record(r, program)
-	require.ErrorContains(t, err, `platform is "azure"; want kubernetes or aws, which this release runs on`)
-	assert.Empty(t, g.Nodes)
-	r.Config[settings.Project+":account"] = "mine"
-	_, err = graph.Record(r, program)
-	require.ErrorContains(t, err, `account is "mine"; want the id of the Azure subscription`)
-}
-
 // TestExamples reads the files that people copy, with the secrets that their
 // comments ask for.
 func TestExamples(t *testing.T) {

@@ -388,15 +388,15 @@ var wishes = []wish{
 }
 
 // applied is a stack that the real engine made with AWS' own provider.
-func applied(t *testing.T, file string) (*live, *emulator) {
+func applied(t *testing.T, file string) (*provider.Live, *emulator) {
 	t.Helper()
 	e := emulate(t)
 	port := plug(t, "AWS_ENDPOINT_URL="+e.URL, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=none")
 	l := newLive(t, file, "aws:"+port)
 	if file == existingNetwork {
-		l.set("network", e.network(t, l.config[settings.Project+":region"]))
+		l.Set(t, "network", e.network(t, l.Config[settings.Project+":region"]))
 	}
-	l.before = func(ctx *pulumi.Context) error {
+	l.Before = func(ctx *pulumi.Context) error {
 		return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 			if group, ok := args.Props.(*eks.NodeGroupArgs); ok {
 				group.NodeRepairConfig = nil // See newer.
@@ -404,7 +404,7 @@ func applied(t *testing.T, file string) (*live, *emulator) {
 			return nil
 		})
 	}
-	l.up(t)
+	l.Update(t)
 	return l, e
 }
 
@@ -482,18 +482,18 @@ const lost = "performanceInsights"
 
 // planned is what an update would do, by the provider's own comparison with the
 // state: operation, name and what differs.
-func (l *live) planned(t *testing.T) []string {
+func planned(t *testing.T, l *provider.Live) []string {
 	t.Helper()
-	all, err := l.plan(t)
+	all, err := plan(t, l)
 	if err != nil && strings.Contains(err.Error(), "connect: connection refused") {
 		// The plugin, which runs on, logged to the engine of the plan before.
-		all, err = l.plan(t)
+		all, err = plan(t, l)
 	}
 	require.NoError(t, err)
 	return all
 }
 
-func (l *live) plan(t *testing.T) ([]string, error) {
+func plan(t *testing.T, l *provider.Live) ([]string, error) {
 	t.Helper()
 	stream := make(chan events.EngineEvent)
 	var all []string
@@ -521,7 +521,7 @@ func TestTheProviderAppliesIt(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			l, e := applied(t, file)
-			assert.Empty(t, l.planned(t), "a second time")
+			assert.Empty(t, planned(t, l), "a second time")
 			e.mu.Lock()
 			foreign := strangers(e.requests)
 			e.mu.Unlock()
@@ -557,7 +557,7 @@ func compare(t *testing.T, e *emulator) {
 
 // change plans changes of settings, each alone: the provider says what an update
 // would replace, and nothing with data is.
-func change(t *testing.T, l *live) {
+func change(t *testing.T, l *provider.Live) {
 	t.Helper()
 	for _, c := range []struct {
 		key, value string
@@ -598,7 +598,7 @@ func change(t *testing.T, l *live) {
 		{"tags", `{"owner": "others"}`, nil},
 	} {
 		key := settings.Project + ":" + c.key
-		before, had := l.config[key]
+		before, had := l.Config[key]
 		changed := map[string]any{}
 		if had {
 			require.NoError(t, json.Unmarshal([]byte(before), &changed))
@@ -606,16 +606,16 @@ func change(t *testing.T, l *live) {
 		require.NoError(t, json.Unmarshal([]byte(c.value), &changed))
 		after, err := json.Marshal(changed)
 		require.NoError(t, err)
-		l.config[key] = string(after)
-		all := l.planned(t)
+		l.Config[key] = string(after)
+		all := planned(t, l)
 		if c.want == nil {
 			// Tags are on everything, and change in place.
 			assert.Greater(t, len(all), 40)
 			c.want = slices.DeleteFunc(slices.Clone(all), func(one string) bool { return !strings.HasPrefix(one, "update ") })
 		}
 		assert.Equal(t, c.want, all, "%s: %s", c.key, c.value)
-		if l.config[key] = before; !had {
-			delete(l.config, key)
+		if l.Config[key] = before; !had {
+			delete(l.Config, key)
 		}
 	}
 }

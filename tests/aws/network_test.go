@@ -2,7 +2,6 @@ package aws_test
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -407,39 +406,17 @@ func TestAnInterfaceEndpointIsReached(t *testing.T) {
 	assert.False(t, reached["workspace-netpol-gateway"])
 }
 
-// TestSubnets is about the arithmetic: every range that the settings accept is cut
-// into parts that do not touch each other.
 func TestSubnets(t *testing.T) {
-	for _, cidr := range []string{"10.20.0.0/16", "172.16.128.0/17", "10.255.192.0/18", "192.168.224.0/19", "10.0.240.0/20"} {
-		r := run(t, "Pulumi.dev.yaml")
-		r.Config[settings.Project+":network"] = `{"cidr": "` + cidr + `"}`
-		g, err := graph.Record(r, newProgram())
-		require.NoError(t, err)
-		assert.Empty(t, overlaps(g), cidr)
-	}
-	broken := record(t, "Pulumi.dev.yaml").Clone()
-	broken.Set("network-database-1-subnet", "cidrBlock", "10.20.0.0/26")
-	assert.NotEmpty(t, overlaps(broken), "two subnets with the same addresses")
-	broken = record(t, "Pulumi.dev.yaml").Clone()
-	broken.Set("network-database-1-subnet", "cidrBlock", "10.21.0.0/26")
-	assert.NotEmpty(t, overlaps(broken), "a subnet outside of the VPC")
+	onAWS.CheckSubnets(t, overlaps, map[string]func(*graph.Graph){
+		"the same addresses": set("network-database-1-subnet", "cidrBlock", "10.20.0.0/26"),
+		"outside of the VPC": set("network-database-1-subnet", "cidrBlock", "10.21.0.0/26"),
+		"one less":           remove("network-database-1-subnet"),
+	})
 }
 
 func overlaps(g *graph.Graph) []string {
-	var bad []string
-	vpc := netip.MustParsePrefix(text(g.OfType("aws:ec2/vpc:Vpc")[0], "cidrBlock"))
 	subnets := g.OfType("aws:ec2/subnet:Subnet")
-	for i, n := range subnets {
-		a := netip.MustParsePrefix(text(n, "cidrBlock"))
-		if !vpc.Contains(a.Addr()) || a.Bits() < vpc.Bits() || a != a.Masked() {
-			bad = append(bad, n.Name+" is not a part of the VPC")
-		}
-		for _, m := range subnets[:i] {
-			if a.Overlaps(netip.MustParsePrefix(text(m, "cidrBlock"))) {
-				bad = append(bad, n.Name+" overlaps "+m.Name)
-			}
-		}
-	}
+	bad := graph.Overlapping(text(g.OfType("aws:ec2/vpc:Vpc")[0], "cidrBlock"), subnets, "cidrBlock")
 	if len(subnets) != 9 {
 		bad = append(bad, "there are not three subnets of each kind")
 	}

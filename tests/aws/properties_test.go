@@ -14,14 +14,10 @@ import (
 
 // Ways to break a graph, and to look at it.
 var (
-	set, edit, remove   = graph.Setting, graph.Editing, graph.Removing
-	value, text, isTrue = graph.Value, graph.Text, graph.IsTrue
+	set, edit, remove, copying   = graph.Setting, graph.Editing, graph.Removing, graph.Copying
+	value, text, isTrue, isFalse = graph.Value, graph.Text, graph.IsTrue, graph.IsFalse
+	number, each, eachOf         = graph.Number, graph.Faults, graph.FaultsOf
 )
-
-// each collects what is wrong with the nodes of a type, and that there is none.
-func each(g *graph.Graph, typ string, check func(graph.Node) string) []string {
-	return eachOf(g, typ, true, check)
-}
 
 // cnpg is the type of a database in the cluster.
 const cnpg = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -36,48 +32,10 @@ func eachDatabase(g *graph.Graph, check func(graph.Node) string) []string {
 	return eachOf(g, "aws:rds/instance:Instance", managed(g), check)
 }
 
-// eachOf is each for a type that not every stack needs.
-func eachOf(g *graph.Graph, typ string, needed bool, check func(graph.Node) string) []string {
-	var bad []string
-	nodes := g.OfType(typ)
-	if len(nodes) == 0 && needed {
-		bad = append(bad, "there is no "+typ)
-	}
-	for _, n := range nodes {
-		if problem := check(n); problem != "" {
-			bad = append(bad, n.Key()+" "+problem)
-		}
-	}
-	return bad
-}
+// property is one of AWS' own.
+type property graph.Property
 
-func properties() []property {
-	return slices.Concat(shared(), guarded(), closed(), operated())
-}
-
-// shared are the rules of every platform.
-func shared() []property {
-	return []property{
-		{"everything descends from the stack's two groups", graph.Orphans, map[string]func(*graph.Graph){
-			"no parent": edit("network-vpc", func(n *graph.Node) { n.Parent = "" }),
-		}},
-		{"every custom resource has an explicit provider", graph.WithoutProvider, map[string]func(*graph.Graph){
-			"default provider": edit("network-vpc", func(n *graph.Node) { n.Provider = "" }),
-		}},
-		{"names are unique", graph.Duplicates, map[string]func(*graph.Graph){
-			"a node twice": func(g *graph.Graph) { g.Nodes = append(g.Nodes, g.Nodes[3]) },
-		}},
-		{"what pods refer to exists", graph.Dangling, map[string]func(*graph.Graph){
-			"no authority": remove("database-ca"), "no role Secret": remove("database-role-secret"),
-		}},
-		{"every namespace denies by default", graph.OpenNamespaces, map[string]func(*graph.Graph){
-			"no policy": remove("workspace-netpol-default-deny"),
-		}},
-		{"nothing bypasses the gateway", graph.Bypasses, map[string]func(*graph.Graph){
-			"load balancer": set("mlflow-service", "spec.type", "LoadBalancer"),
-		}},
-	}
-}
+func properties() []property { return slices.Concat(guarded(), closed(), operated()) }
 
 // stateful are the types whose loss is the loss of data, with what AWS itself
 // must refuse.
@@ -95,7 +53,7 @@ var stateful = map[string]func(graph.Node) string{
 		return ""
 	},
 	"aws:kms/key:Key": func(n graph.Node) string {
-		if !isTrue(n, "enableKeyRotation") || value(n, "deletionWindowInDays").NumberValue() < 30 {
+		if !isTrue(n, "enableKeyRotation") || number(n, "deletionWindowInDays") < 30 {
 			return "does not rotate or is deleted too soon"
 		}
 		return ""
@@ -305,7 +263,7 @@ func closed() []property {
 
 func open(g *graph.Graph) []string {
 	bad := eachDatabase(g, func(n graph.Node) string {
-		if value(n, "publiclyAccessible").IsNull() || isTrue(n, "publiclyAccessible") {
+		if !isFalse(n, "publiclyAccessible") {
 			return "has a public address"
 		}
 		return ""
@@ -328,7 +286,7 @@ func open(g *graph.Graph) []string {
 		return ""
 	})...)
 	bad = append(bad, eachOf(g, "aws:ec2/subnet:Subnet", false, func(n graph.Node) string {
-		if value(n, "mapPublicIpOnLaunch").IsNull() || isTrue(n, "mapPublicIpOnLaunch") {
+		if !isFalse(n, "mapPublicIpOnLaunch") {
 			return "hands out public addresses"
 		}
 		return ""
@@ -343,7 +301,7 @@ func open(g *graph.Graph) []string {
 		return ""
 	})...)
 	bad = append(bad, each(g, "aws:ec2/launchTemplate:LaunchTemplate", func(n graph.Node) string {
-		if text(n, "metadataOptions.httpTokens") != "required" || value(n, "metadataOptions.httpPutResponseHopLimit").NumberValue() != 1 {
+		if text(n, "metadataOptions.httpTokens") != "required" || number(n, "metadataOptions.httpPutResponseHopLimit") != 1 {
 			return "gives the node's credentials to pods"
 		}
 		return ""
@@ -363,10 +321,10 @@ func api(n graph.Node) string {
 	if !isTrue(n, "vpcConfig.endpointPrivateAccess") {
 		return "is not reachable from its own network"
 	}
-	if text(n, "accessConfig.authenticationMode") != "API" || value(n, "accessConfig.bootstrapClusterCreatorAdminPermissions").IsNull() || isTrue(n, "accessConfig.bootstrapClusterCreatorAdminPermissions") {
+	if text(n, "accessConfig.authenticationMode") != "API" || !isFalse(n, "accessConfig.bootstrapClusterCreatorAdminPermissions") {
 		return "gives rights that no setting names"
 	}
-	if value(n, "bootstrapSelfManagedAddons").IsNull() || isTrue(n, "bootstrapSelfManagedAddons") {
+	if !isFalse(n, "bootstrapSelfManagedAddons") {
 		return "has add-ons that nobody manages"
 	}
 	if !isTrue(n, "vpcConfig.endpointPublicAccess") {
@@ -450,7 +408,7 @@ func unoperated(g *graph.Graph) []string {
 		if text(n, "engineLifecycleSupport") != "open-source-rds-extended-support-disabled" {
 			return "is billed for extended support one day"
 		}
-		if production && !isTrue(n, "multiAz") || value(n, "backupRetentionPeriod").NumberValue() < 7 ||
+		if production && !isTrue(n, "multiAz") || number(n, "backupRetentionPeriod") < 7 ||
 			text(n, "caCertIdentifier") != "rds-ca-rsa2048-g1" || !value(n, "maxAllocatedStorage").IsNumber() {
 			return "lacks standby, backups, growth or the authority that pods trust"
 		}

@@ -4,10 +4,8 @@ package aws_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,76 +26,29 @@ const inCluster = "stacks/examples/aws-incluster.yaml"
 // files are the stack files that run on AWS.
 var files = []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml", "stacks/examples/aws-dev.yaml", "stacks/examples/aws-prod.yaml", inCluster, existingNetwork}
 
-func run(t *testing.T, file string) graph.Run {
-	t.Helper()
-	r, err := graph.StackFile(filepath.Join("..", "..", "Pulumi.yaml"), filepath.Join("..", "..", file))
-	require.NoError(t, err)
-	r.Cloud = cloud{region: r.Config[settings.Project+":region"]}
-	return r
-}
-
-func newProgram() *stacks.Program {
+func newProgram() graph.Program {
 	return &stacks.Program{Platforms: stacks.Platforms{settings.AWS: aws.New}}
 }
 
-var recorded sync.Map
-
-// record is the graph of an update, made once.
-func record(t *testing.T, file string) *graph.Graph {
-	t.Helper()
-	r := run(t, file)
-	once, _ := recorded.LoadOrStore(file, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, newProgram()) }))
-	g, err := once.(func() (*graph.Graph, error))()
-	require.NoError(t, err)
-	return g
+var onAWS = &graph.Stacks{
+	Program: newProgram, Files: files, Prod: "Pulumi.prod.yaml",
+	Cloud: func(r graph.Run) graph.Cloud { return cloud{region: r.Config[settings.Project+":region"]} },
 }
 
-func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) {
-	for _, file := range files {
-		r := run(t, file)
-		r.Preview = true
-		preview, err := graph.Record(r, newProgram())
-		require.NoError(t, err)
-		assert.Empty(t, graph.DifferentKeys(preview, record(t, file)), file)
-	}
-}
+var run, record = onAWS.Run, onAWS.Record
 
-// property is a rule for every graph, with graphs of prod that must break it.
-type property struct {
-	name  string
-	holds func(*graph.Graph) []string
-	twins map[string]func(*graph.Graph)
-}
+func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) { onAWS.CheckPreview(t) }
+
+func TestGolden(t *testing.T) { onAWS.CheckGolden(t) }
+
+func TestNoSecretShows(t *testing.T) { onAWS.CheckSecrets(t) }
+
+func TestProtection(t *testing.T) { onAWS.CheckProtection(t) }
 
 func TestProperties(t *testing.T) {
+	onAWS.CheckCommon(t, "network-vpc")
 	for _, p := range properties() {
-		t.Run(p.name, func(t *testing.T) {
-			for _, file := range files {
-				assert.Empty(t, p.holds(record(t, file)), file)
-			}
-			require.NotEmpty(t, p.twins)
-			for name, sabotage := range p.twins {
-				broken := record(t, "Pulumi.prod.yaml").Clone()
-				sabotage(broken)
-				assert.NotEmpty(t, p.holds(broken), "the broken twin %q is not found", name)
-			}
-		})
-	}
-}
-
-func TestGolden(t *testing.T) {
-	for _, file := range files {
-		graph.Golden(t, record(t, file), filepath.Join("testdata", "golden", strings.TrimPrefix(filepath.Base(file), "Pulumi.")))
-	}
-}
-
-func TestNoSecretShows(t *testing.T) {
-	for _, file := range files {
-		g := record(t, file)
-		assert.Empty(t, graph.Leaks(g, []string{graph.Canary}), file)
-		leaking := g.Clone()
-		leaking.Set("cluster-nodes", "remoteAccess.ec2SshKey", graph.Canary+"x")
-		assert.NotEmpty(t, graph.Leaks(leaking, []string{graph.Canary}))
+		onAWS.CheckProperty(t, graph.Property(p))
 	}
 }
 

@@ -12,6 +12,19 @@ require (
 	github.com/mlflow-platform/mlflow-platform v0.0.0
 	github.com/mlflow-platform/mlflow-platform/components/azure v0.0.0
 	github.com/mlflow-platform/mlflow-platform/tests v0.0.0
+	github.com/pulumi/pulumi-azure-native-sdk/authorization/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/compute/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/consumption/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/containerservice/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/keyvault/v3 v3.14.0
+	github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/monitor/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/network/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/operationalinsights/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/privatedns/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/resources/v3 v3.16.0
+	github.com/pulumi/pulumi-azure-native-sdk/storage/v3 v3.16.0
 	github.com/pulumi/pulumi/sdk/v3 v3.255.0
 	github.com/stretchr/testify v1.12.1
 )
@@ -86,19 +99,6 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/pkg/term v1.1.0 // indirect
 	github.com/pulumi/appdash v0.0.0-20231130102222-75f619a67231 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/authorization/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/compute/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/consumption/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/containerservice/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/keyvault/v3 v3.14.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/monitor/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/network/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/operationalinsights/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/privatedns/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/resources/v3 v3.16.0 // indirect
-	github.com/pulumi/pulumi-azure-native-sdk/storage/v3 v3.16.0 // indirect
 	github.com/pulumi/pulumi-azure-native-sdk/v3 v3.16.0 // indirect
 	github.com/pulumi/pulumi-kubernetes/sdk/v4 v4.25.0 // indirect
 	github.com/pulumi/pulumi-random/sdk/v4 v4.21.1 // indirect

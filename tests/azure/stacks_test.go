@@ -3,14 +3,9 @@
 package azure_test
 
 import (
-	"path/filepath"
-	"strings"
-	"sync"
+	"fmt"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-platform/mlflow-platform/components/azure"
 	"github.com/mlflow-platform/mlflow-platform/stacks"
@@ -25,77 +20,66 @@ const (
 )
 
 const (
-	dev  = "tests/azure/testdata/azure-dev.yaml"
-	prod = "tests/azure/testdata/azure-prod.yaml"
+	dev             = "stacks/examples/azure-dev.yaml"
+	prod            = "stacks/examples/azure-prod.yaml"
+	inCluster       = "stacks/examples/azure-incluster.yaml"
+	existingNetwork = "stacks/examples/azure-network.yaml"
 )
 
 // files are the stack files that run on Azure.
-var files = []string{dev, prod}
+var files = []string{dev, prod, inCluster, existingNetwork}
 
-func run(t *testing.T, file string) graph.Run {
-	t.Helper()
-	r, err := graph.StackFile(filepath.Join("..", "..", "Pulumi.yaml"), filepath.Join("..", "..", file))
-	require.NoError(t, err)
-	r.Cloud = cloud{}
-	return r
-}
-
-func newProgram() *stacks.Program {
+func newProgram() graph.Program {
 	return &stacks.Program{Platforms: stacks.Platforms{settings.Azure: azure.New}}
 }
 
-var recorded sync.Map
-
-// record is the graph of an update, made once.
-func record(t *testing.T, file string) *graph.Graph {
-	t.Helper()
-	r := run(t, file)
-	once, _ := recorded.LoadOrStore(file, sync.OnceValues(func() (*graph.Graph, error) { return graph.Record(r, newProgram()) }))
-	g, err := once.(func() (*graph.Graph, error))()
-	require.NoError(t, err)
-	return g
+var onAzure = &graph.Stacks{
+	Program: newProgram, Files: files, Prod: prod,
+	Cloud: func(graph.Run) graph.Cloud { return cloud{network: newSpoke()} },
 }
 
-func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) {
-	for _, file := range files {
-		r := run(t, file)
-		r.Preview = true
-		preview, err := graph.Record(r, newProgram())
-		require.NoError(t, err)
-		assert.Empty(t, graph.DifferentKeys(preview, record(t, file)), file)
-	}
-}
+var run, record = onAzure.Run, onAzure.Record
 
-// property is a rule for every graph, with graphs of prod that must break it.
-type property struct {
-	name  string
-	holds func(*graph.Graph) []string
-	twins map[string]func(*graph.Graph)
-}
+func TestPreviewRegistersWhatTheUpdateDoes(t *testing.T) { onAzure.CheckPreview(t) }
+
+func TestGolden(t *testing.T) { onAzure.CheckGolden(t) }
+
+func TestNoSecretShows(t *testing.T) { onAzure.CheckSecrets(t) }
+
+func TestProtection(t *testing.T) { onAzure.CheckProtection(t) }
 
 func TestProperties(t *testing.T) {
+	onAzure.CheckCommon(t, "network-vnet")
 	for _, p := range properties() {
-		t.Run(p.name, func(t *testing.T) {
-			for _, file := range files {
-				assert.Empty(t, p.holds(record(t, file)), file)
-			}
-			require.NotEmpty(t, p.twins)
-			for name, sabotage := range p.twins {
-				broken := record(t, prod).Clone()
-				sabotage(broken)
-				assert.NotEmpty(t, p.holds(broken), "the broken twin %q is not found", name)
-			}
-		})
+		onAzure.CheckProperty(t, graph.Property(p))
 	}
 }
 
-func TestGolden(t *testing.T) {
-	for _, file := range files {
-		graph.Golden(t, record(t, file), filepath.Join("testdata", "golden", strings.TrimPrefix(filepath.Base(file), "Pulumi.")))
-	}
+func TestSubnets(t *testing.T) {
+	onAzure.CheckSubnets(t, overlaps, map[string]func(*graph.Graph){
+		"the same addresses":     set("network-endpoints", "addressPrefix", "10.40.0.0/26"),
+		"outside of the network": set("network-endpoints", "addressPrefix", "10.41.0.0/26"),
+		"one less":               remove("network-endpoints"),
+	})
 }
 
-// Budgets begin in the month of their making.
+func overlaps(g *graph.Graph) []string {
+	if !own(g) {
+		return nil
+	}
+	subnets, want := g.OfType("azure-native:network:Subnet"), 3
+	if managed(g) {
+		want++
+	}
+	bad := graph.Overlapping(text(g.OfType("azure-native:network:VirtualNetwork")[0], "addressSpace.addressPrefixes[0]"), subnets, "addressPrefix")
+	if len(subnets) != want {
+		bad = append(bad, fmt.Sprintf("%d subnets; want those of nodes, API server, endpoints and a server", len(subnets)))
+	}
+	return bad
+}
+
+// Budgets begin in the month of their making, and roles need time.
 func init() {
 	azure.Now = func() time.Time { return time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC) }
+	azure.Sleep = func(time.Duration) {}
 }

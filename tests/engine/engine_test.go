@@ -7,12 +7,12 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
-	"io/fs"
+	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -113,17 +113,7 @@ func TestStateHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.up(t)
-	files := 0
-	require.NoError(t, filepath.WalkDir(s.state, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		files++
-		assert.NotContains(t, string(text), provider.Canary, "a secret is in clear in %s", filepath.Base(path))
-		return err
-	}))
-	assert.Positive(t, files)
+	assert.Empty(t, provider.Exposed(t, s.state), "with secrets in clear")
 
 	// The twin: the secrets are in the state, and show when it is decrypted.
 	exported, err := s.Export(t.Context())
@@ -295,4 +285,29 @@ func TestInvalidConfigurationRegistersNothing(t *testing.T) {
 	s.config = maps.Clone(s.config)
 	s.config["database"] = production()["database"]
 	assert.NotEmpty(t, s.up(t))
+}
+
+// TestAWebhookThatIsNotReachedYet: the operator's answers a second or two after it is
+// ready, and the API server tells in these words.
+func TestAWebhookThatIsNotReachedYet(t *testing.T) {
+	for says, want := range map[string]int32{
+		`Internal error occurred: failed calling webhook "mcluster.cnpg.io": connect: connection refused`: 2,
+		`admission webhook "vcluster.cnpg.io" denied the request`:                                         1,
+	} {
+		s := newStack(t)
+		var tries atomic.Int32
+		s.fake.Refuse = func(name string) error {
+			if name != "database-postgresql-cluster" || tries.Add(1) > 1 {
+				return nil
+			}
+			return errors.New(says)
+		}
+		_, err := s.Up(t.Context(), optup.SuppressProgress())
+		assert.Equal(t, want, tries.Load(), says)
+		if want == 1 {
+			require.ErrorContains(t, err, says)
+			continue
+		}
+		require.NoError(t, err)
+	}
 }

@@ -91,6 +91,12 @@ func options(n Node) map[string]any {
 			all[name] = list
 		}
 	}
+	if n.DeletedWith != "" {
+		all["deletedWith"] = short(n.DeletedWith)
+	}
+	if n.Retried {
+		all["onError"] = true
+	}
 	if len(n.ReplaceWith) > 0 {
 		var with []string
 		for _, urn := range n.ReplaceWith {

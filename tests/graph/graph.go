@@ -25,6 +25,10 @@ type Node struct {
 	Custom bool
 	// Protect, Retain and DeleteFirst are the options of the same meaning.
 	Protect, Retain, DeleteFirst bool
+	// DeletedWith is the URN of what takes the resource with it.
+	DeletedWith string
+	// Retried says that somebody decides about another try when it fails.
+	Retried bool
 	// Dependencies and ReplaceWith are URNs; Aliases and Ignore are as the engine
 	// gets them. All are sorted.
 	Dependencies, ReplaceWith, Aliases, Ignore []string

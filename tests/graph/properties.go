@@ -133,7 +133,7 @@ func Duplicates(g *Graph) []string {
 
 // subdomains are the kinds whose names may hold dots.
 var subdomains = []string{
-	"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+	"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "StorageClass",
 }
 
 // BadNames lists Kubernetes objects without a fixed name, or with a name,

@@ -132,6 +132,11 @@ func (*monitor) SignalAndWaitForShutdown(context.Context, *emptypb.Empty) (*empt
 
 var marshal = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
 
+// RegisterErrorHook has nothing to call: no registration fails that should be tried again.
+func (*monitor) RegisterErrorHook(context.Context, *pulumirpc.RegisterErrorHookRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
 // RegisterResource records a registration and answers like a provider: with the
 // inputs and, in an update, an id and what the provider adds.
 func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
@@ -212,6 +217,7 @@ func (m *monitor) node(r *pulumirpc.RegisterResourceRequest, inputs resource.Pro
 		URN:  m.run.urn(r.GetParent(), r.GetType(), r.GetName()),
 		Type: r.GetType(), Name: r.GetName(), Parent: r.GetParent(), Custom: r.GetCustom(),
 		Protect: r.GetProtect(), Retain: r.GetRetainOnDelete(), DeleteFirst: r.GetDeleteBeforeReplace(),
+		DeletedWith: r.GetDeletedWith(), Retried: len(r.GetHooks().GetOnError()) > 0,
 		Dependencies: sorted(r.GetDependencies()), ReplaceWith: sorted(r.GetReplaceWith()), Ignore: sorted(r.GetIgnoreChanges()),
 		Inputs: inputs,
 	}

@@ -39,7 +39,10 @@ type Fake struct {
 	rpc.UnimplementedResourceProviderServer
 	// Cloud answers for a cloud; nil without one.
 	Cloud graph.Cloud
-	// Fixed are inputs that replace, by type token; a cloud's.
+	// Refuse is asked before a resource is created, by its name; nil refuses
+	// nothing.
+	Refuse func(name string) error
+	// Fixed are inputs that replace, by type token; a cloud's. One with dots is in others.
 	Fixed map[string][]string
 
 	mu    sync.Mutex
@@ -50,7 +53,10 @@ type Fake struct {
 // providers decide (provider/pkg/provider: forceNewProperties).
 func (f *Fake) immutable(token, input string, before, after *structpb.Value) bool {
 	switch {
-	case slices.Contains(f.Fixed[token], input):
+	case slices.ContainsFunc(f.Fixed[token], func(path string) bool {
+		steps := strings.Split(path, ".")
+		return steps[0] == input && !proto.Equal(below(before, steps[1:]), below(after, steps[1:]))
+	}):
 		return true
 	case strings.HasPrefix(token, "random:"), strings.HasPrefix(token, "tls:"):
 		return true
@@ -64,6 +70,18 @@ func (f *Fake) immutable(token, input string, before, after *structpb.Value) boo
 		return name(before) != name(after) || space(before) != space(after)
 	}
 	return false
+}
+
+// below is what a value has at a path, through secrets; nil if it has nothing.
+func below(v *structpb.Value, path []string) *structpb.Value {
+	for _, step := range path {
+		fields := v.GetStructValue().GetFields()
+		if _, secret := fields[signatureKey]; secret {
+			fields = fields["value"].GetStructValue().GetFields()
+		}
+		v = fields[step]
+	}
+	return v
 }
 
 func token(urn string) string {
@@ -226,6 +244,11 @@ func (f *Fake) Create(_ context.Context, r *rpc.CreateRequest) (*rpc.CreateRespo
 	}
 	if r.GetPreview() {
 		return &rpc.CreateResponse{Properties: out}, nil
+	}
+	if f.Refuse != nil {
+		if err := f.Refuse(name(r.GetUrn())); err != nil {
+			return nil, err
+		}
 	}
 	f.record("create", r.GetUrn())
 	if err := f.complete(r.GetUrn(), out); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,6 +151,26 @@ func resources(t *testing.T, d apitype.UntypedDeployment) []apitype.ResourceV3 {
 	return state.Resources
 }
 
+// Exposed are the files of a stack's state with a secret in clear.
+func Exposed(t *testing.T, dir string) []string {
+	t.Helper()
+	var exposed []string
+	files := 0
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(Canary)) {
+			exposed = append(exposed, path)
+		}
+		return err
+	}))
+	require.Positive(t, files)
+	return exposed
+}
+
 // Edit changes the resources of a recorded state.
 func (r Recorded) Edit(t *testing.T, change func(*apitype.ResourceV3)) Recorded {
 	t.Helper()
@@ -162,6 +183,16 @@ func (r Recorded) Edit(t *testing.T, change func(*apitype.ResourceV3)) Recorded 
 	require.NoError(t, err)
 	r.Deployment.Deployment = text
 	return r
+}
+
+// Input gives a resource of a recorded state another input.
+func (r Recorded) Input(t *testing.T, name, key string, value any) Recorded {
+	t.Helper()
+	return r.Edit(t, func(one *apitype.ResourceV3) {
+		if one.URN.Name() == name {
+			one.Inputs[key] = value
+		}
+	})
 }
 
 // Rename gives a resource of a recorded state another name, everywhere.
