@@ -81,9 +81,12 @@ func fields(s *ast.StructType) []field {
 
 func configurationPage(types map[string][]field) string {
 	var columns []map[string]string
-	for _, platform := range []settings.Platform{settings.Kubernetes, settings.AWS} {
+	head, rule := "| key |", "|---|"
+	for _, platform := range []settings.Platform{settings.Kubernetes, settings.AWS, settings.Azure} {
 		for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
 			columns = append(columns, flat(settings.Defaults(platform, profile)))
+			head += fmt.Sprintf(" %s %s |", platform, profile)
+			rule += "---|"
 		}
 	}
 	var b strings.Builder
@@ -93,9 +96,8 @@ Generated from stacks/settings/settings.go by ` + "`make docs`" + `. Every key i
 ` + "`a.b`" + ` is key b of the object a. Set one with ` + "`pulumi config set --path 'mlflow-platform:a.b' VALUE`" + `, a secret with
 ` + "`pulumi config set --secret KEY`" + `. Unknown keys are errors. The middle columns are the defaults of each platform and profile.
 
-| key | kubernetes dev | kubernetes production | aws dev | aws production | meaning |
-|---|---|---|---|---|---|
 `)
+	fmt.Fprintf(&b, "%s meaning |\n%s---|\n", head, rule)
 	rows(&b, types, "Settings", "", "", columns)
 	return b.String()
 }
