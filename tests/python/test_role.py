@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import subprocess
+import time
 
 import psycopg2
 import pytest
@@ -33,7 +34,12 @@ def managed(postgres):
         rest = file.read()
     with open(hba, "w", encoding="utf-8") as file:
         file.write(f"host {database} {role},{role}_alternate 127.0.0.1/32 scram-sha-256\n{rest}")
-    postgres.sql("postgres", "SELECT pg_reload_conf()")
+    # The server reads it some time after it was asked to, and until then trusts everybody.
+    (before,), = postgres.sql("postgres", "SELECT pg_conf_load_time() FROM pg_reload_conf()")
+    deadline = time.monotonic() + 60
+    while postgres.sql("postgres", "SELECT pg_conf_load_time()") == [(before,)]:
+        assert time.monotonic() < deadline, "the server does not read its configuration"
+        time.sleep(0.05)
     return admin, role, database
 
 
