@@ -150,6 +150,10 @@ var tools = []Tool{
 		Packages: []string{"github.com/minio/minio"}, Minutes: 1.5,
 	},
 	{
+		Name: "fake-gcs-server", Module: "github.com/fsouza/fake-gcs-server",
+		Packages: []string{"github.com/fsouza/fake-gcs-server"}, Apart: true, Minutes: 0.5,
+	},
+	{
 		Name: "cloudnative-pg", Module: "github.com/cloudnative-pg/cloudnative-pg",
 		Packages: []string{"github.com/cloudnative-pg/cloudnative-pg/cmd/manager"}, Minutes: 1.5,
 	},
