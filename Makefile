@@ -91,8 +91,9 @@ python-venv:
 		PATH=$(PYTHON_TEST_VENV)/bin:$$PATH npm --prefix $(PYTHON_TEST_VENV)/azurite ci --silent --no-audit --no-fund --ignore-scripts; \
 		touch $(PYTHON_TEST_VENV)/ready'
 
-python-test: python-venv ## the jobs' Python programs on a real PostgreSQL, MLflow and S3 server
-	$(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
+python-test: python-venv ## the jobs' Python programs on a real PostgreSQL, MLflow and servers of three kinds of stores
+	gcs=$$(cd tools && go run ./cmd/toolchain path fake-gcs-server) && \
+	FAKE_GCS_SERVER=$$gcs/fake-gcs-server $(PYTHON_TEST_VENV)/bin/python -m pytest -q tests/python
 
 e2e: toolchain images ## the end-to-end run on a real local cluster; Linux, root
 	cd tools && go test -tags e2e -count=1 -timeout 30m -run TestCluster ./cluster

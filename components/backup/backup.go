@@ -74,7 +74,7 @@ func (a *Access) Labels(own pulumi.StringMap) pulumi.StringMap {
 
 // Dump describes a pod that dumps and uploads.
 type Dump struct {
-	// MLflowImage has Python and boto3; PostgresImage has pg_dump.
+	// MLflowImage has Python and the client of the bucket; PostgresImage has pg_dump.
 	MLflowImage, PostgresImage string
 	// Access reaches the bucket.
 	Access *Access

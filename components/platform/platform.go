@@ -147,7 +147,8 @@ type Bucket struct {
 	ArtifactRoot pulumi.StringOutput
 	// BackupRoot is the URI below which database dumps are kept.
 	BackupRoot pulumi.StringOutput
-	// Scheme is what ArtifactRoot begins with: s3, or wasbs for Blob Storage.
+	// Scheme is what ArtifactRoot begins with: s3, gs for Google's Cloud Storage, or
+	// wasbs for Azure's Blob Storage.
 	Scheme string
 	// Name of the bucket.
 	Name string

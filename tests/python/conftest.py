@@ -1,8 +1,9 @@
-"""Real parts for the tests of the Python scripts: PostgreSQL, an S3 store, Blob Storage, MLflow.
+"""Real parts for the tests of the Python scripts: PostgreSQL, stores of three kinds, MLflow.
 
 PostgreSQL's programs are taken from PG_BIN, from PATH, or from Debian's place.
 The S3 store is moto's server (MOTO_SERVER names it when it is not beside python),
-Blob Storage is Azurite, which `make python-venv` installs beside python.
+Azure's Blob Storage is Azurite, which `make python-venv` installs beside python,
+Google's Cloud Storage is fake-gcs-server, which FAKE_GCS_SERVER names.
 Everything listens on loopback, on ports the system picks, in a temporary
 directory, and is stopped by its own process id.
 """
@@ -255,6 +256,55 @@ class BlobBucket:
         return list(self.container.list_blob_names())
 
 
+class GCSBucket:
+    """A bucket of Cloud Storage, and how a test looks into it."""
+
+    def __init__(self, env, name: str):
+        import backup
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
+
+        self.env, self.name, self.root, self.kind = env, name, f"gs://{name}", backup.CloudStorage
+        self.bucket = storage.Client(
+            "tests", AnonymousCredentials(), client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]}).create_bucket(name)
+
+    def put(self, key: str, body: bytes, metadata=None) -> None:
+        blob = self.bucket.blob(key)
+        blob.metadata = metadata
+        blob.upload_from_string(body)
+
+    def metadata(self, key: str) -> dict:
+        return self.bucket.get_blob(key).metadata
+
+    def keys(self) -> list[str]:
+        return [blob.name for blob in self.bucket.list_blobs()]
+
+
+def make_bucket(request, store: str, name: str):
+    """A bucket in the store of that kind: s3, azure or gcs."""
+    name = f"{name}-{time.time_ns()}"
+    if store == "s3":
+        return S3Bucket(request.getfixturevalue("s3"), request.getfixturevalue("s3_env"), name)
+    kind = {"azure": BlobBucket, "gcs": GCSBucket}[store]
+    return kind(request.getfixturevalue(f"{store}_env"), name)
+
+
+@pytest.fixture(scope="session")
+def gcs_env(tmp_path_factory):
+    """Environment of a client of Cloud Storage."""
+    program = os.environ.get("FAKE_GCS_SERVER") or shutil.which("fake-gcs-server")
+    assert program, "fake-gcs-server not found: run the tests with make python-test"
+    host, log = f"127.0.0.1:{free_port()}", tmp_path_factory.mktemp("gcs") / "log"
+    process = subprocess.Popen(
+        [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", host.rsplit(":", 1)[1],
+         "-public-host", host, "-log-level", "warn"], stdout=open(log, "w"), stderr=subprocess.STDOUT, env=clean_env(),
+    )
+    wait_for(f"http://{host}/storage/v1/b", 30, process)
+    # Without a size MLflow sends a file of less than 100 MiB in one request, out of its memory.
+    yield {"STORAGE_EMULATOR_HOST": f"http://{host}", "MLFLOW_GCS_UPLOAD_CHUNK_SIZE": str(32 * 1024 * 1024)}
+    stop(process)
+
+
 @pytest.fixture(scope="session")
 def azure_env(tmp_path_factory):
     """Environment of a client of Blob Storage."""
@@ -323,10 +373,10 @@ def serve(postgres, template: str, bucket, directory: Path):
 
 
 @pytest.fixture(scope="session")
-def server(postgres, migrated, s3_env, s3, tmp_path_factory):
-    yield from serve(postgres, migrated, S3Bucket(s3, s3_env, f"artifacts-{time.time_ns()}"), tmp_path_factory.mktemp("mlflow"))
+def server(request, postgres, migrated, tmp_path_factory):
+    yield from serve(postgres, migrated, make_bucket(request, "s3", "artifacts"), tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture(scope="session")
-def azure_server(postgres, migrated, azure_env, tmp_path_factory):
-    yield from serve(postgres, migrated, BlobBucket(azure_env, f"artifacts-{time.time_ns()}"), tmp_path_factory.mktemp("mlflow-azure"))
+def azure_server(request, postgres, migrated, tmp_path_factory):
+    yield from serve(postgres, migrated, make_bucket(request, "azure", "artifacts"), tmp_path_factory.mktemp("mlflow-azure"))

@@ -1,20 +1,18 @@
-"""Dumps of a real PostgreSQL, to the APIs of S3 and of Azure's Blob Storage, and back."""
+"""Dumps of a real PostgreSQL, to the APIs of S3, Azure's Blob Storage and Google's Cloud Storage, and back."""
 
 import json
 import subprocess
-import time
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import backup
 import pytest
-from conftest import BlobBucket, S3Bucket, call, pg_program
+from conftest import SCRIPTS, broken, call, make_bucket, pg_program, run
 
 
-@pytest.fixture(params=["s3", "azure"])
+@pytest.fixture(params=["s3", "azure", "gcs"])
 def bucket(request):
-    name = f"backups-{time.time_ns()}"
-    if request.param == "s3":
-        return S3Bucket(request.getfixturevalue("s3"), request.getfixturevalue("s3_env"), name)
-    return BlobBucket(request.getfixturevalue("azure_env"), name)
+    return make_bucket(request, request.param, "backups")
 
 
 @pytest.fixture
@@ -133,3 +131,57 @@ def test_nothing_to_fetch(env):
 ])
 def test_bad_settings_are_refused(env, commands, change):
     assert call(backup, commands, **{**env, **change})[0] == backup.MISCONFIGURED
+
+
+@pytest.mark.parametrize("uri", ["gs://", "gs:///db", "gs://-backups/db", "s3:///db", "wasbs://backups/db", "http://backups/db"])
+def test_a_bad_address_is_refused_with_the_good_ones(uri):
+    code, output = call(backup, ["list"], BACKUP_URI=uri)
+    assert (code, output) == (backup.MISCONFIGURED, f"backup: BACKUP_URI is {uri!r}; want s3://bucket/prefix, gs://bucket/prefix "
+                              "or wasbs://container@account.blob.core.windows.net/prefix\n")
+
+
+class Google(BaseHTTPRequestHandler):
+    """GKE's metadata server, which hands out a pod's token, and a Cloud Storage with one dump that wants it."""
+
+    ACCOUNTS = "/computeMetadata/v1/instance/service-accounts"
+    METADATA = {
+        "/": {}, f"{ACCOUNTS}/default/": {"email": "project.svc.id.goog", "aliases": ["default"]},
+        f"{ACCOUNTS}/default/token": {"access_token": "pod", "expires_in": 3599, "token_type": "Bearer"},
+    }
+    STORE = {"/storage/v1/b/backups/o": {"items": [{"name": "db/mlflow-20200101T000000Z.dump", "size": "9"}]}}
+
+    def do_GET(self):
+        store = self.STORE if self.headers.get("Authorization") == "Bearer pod" else {}
+        answers = self.METADATA if self.headers.get("Metadata-Flavor") == "Google" else store
+        answer = answers.get(self.path.split("?")[0])
+        body = json.dumps(answer).encode()
+        self.send_response(404 if answer is None else 200)
+        for name, value in [("Metadata-Flavor", "Google"), ("Content-Type", "application/json"), ("Content-Length", len(body))]:
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_google_is_asked_with_the_pods_identity(tmp_path, protected):
+    """Nothing tells the project; the twin asks for it."""
+    script = SCRIPTS / "backup.py" if protected else broken(tmp_path, "backup.py", "Client(project=None)", "Client()")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Google) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        done = run(script, "list", BACKUP_URI="gs://backups/db", API_ENDPOINT_OVERRIDE=f"http://{host}",
+                   GCE_METADATA_HOST=host, GCE_METADATA_IP=host)
+        server.shutdown()
+    assert (done.returncode == backup.OK) == protected, done.stdout
+    assert ('"mlflow-20200101T000000Z.dump"' if protected else "Project was not passed") in done.stdout
+
+
+def test_google_is_not_asked_without_an_identity():
+    """MLflow goes on without one, a dump does not."""
+    done = run(SCRIPTS / "backup.py", "list", BACKUP_URI="gs://backups/db", NO_GCE_CHECK="true")
+    assert done.returncode == backup.FAILED
+    assert done.stdout.startswith("backup: failed: Your default credentials were not found.")
+    assert "Traceback" not in done.stdout

@@ -14,7 +14,7 @@ pg_dump and pg_restore run in a PostgreSQL container beside this one; the file
 is handed over in a shared volume.
 
 Environment:
-  BACKUP_URI               s3://bucket/prefix, or
+  BACKUP_URI               s3://bucket/prefix, gs://bucket/prefix, or
                            wasbs://container@account.blob.core.windows.net/prefix
                            (required)
   BACKUP_FILE              path of the dump (required for upload and fetch)
@@ -24,6 +24,7 @@ Environment:
   MLFLOW_S3_ENDPOINT_URL   S3 store, unset: AWS; plus boto3's own variables
   AZURE_STORAGE_CONNECTION_STRING   Blob storage, unset: the account of the URI
                            with the pod's identity, as MLflow does it
+  Cloud Storage is reached with the pod's identity; plus google-auth's own variables
 
 Exit codes: 0 done, 1 failed, 2 configuration, 3 nothing to fetch,
 4 verification failed (fetch leaves no file behind).
@@ -281,11 +282,61 @@ class Blob(Store):
         self.container.delete_blob(key)
 
 
+class CloudStorage(Store):
+    """A bucket of Google Cloud Storage; the library tries again for two minutes what fails for a moment."""
+
+    # The library raises for a name that begins or ends with another character.
+    URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]+[a-z0-9])(?:/|$)(?P<prefix>.*)")
+
+    def __init__(self, bucket: str, prefix: str):
+        super().__init__(prefix)
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud import storage
+
+        self.errors = (GoogleAPIError, GoogleAuthError)
+        try:
+            # Objects need no project, so nobody has to find it out.
+            self.bucket = storage.Client(project=None).bucket(bucket)
+        except GoogleAuthError as error:
+            raise Stop(FAILED, f"failed: {error}") from error
+
+    def sizes(self, prefix: str):
+        for blob in self.bucket.list_blobs(prefix=prefix):
+            yield blob.name, blob.size
+
+    def put(self, path: str, key: str, want: Digest) -> bool:
+        # Without a chunk size the library holds 100 MiB of the file in memory.
+        blob = self.bucket.blob(key, chunk_size=BLOCK)
+        blob.metadata = {"sha256": want.sha256}
+        blob.upload_from_filename(path, content_type="application/octet-stream", checksum=None)
+        blob.reload()
+        # The service computes other checksums than SHA-256, so the blob is read.
+        there = hashlib.sha256()
+        with blob.open("rb") as file:
+            while chunk := file.read(BLOCK):
+                there.update(chunk)
+        return there.hexdigest() == want.sha256 == (blob.metadata or {}).get("sha256")
+
+    def get(self, key: str, path: str) -> str | None:
+        blob = self.bucket.get_blob(key)
+        if blob is None:
+            return None
+        # The caller compares the SHA-256.
+        blob.download_to_filename(path, checksum=None)
+        return (blob.metadata or {}).get("sha256", "")
+
+    def remove(self, key: str) -> None:
+        self.bucket.delete_blob(key)
+
+
 def find_store(uri: str) -> Store:
-    for kind in (S3, Blob):
+    for kind in (S3, Blob, CloudStorage):
         if match := kind.URI.fullmatch(uri):
             return kind(**match.groupdict())
-    raise Stop(MISCONFIGURED, f"BACKUP_URI is {uri!r}; want s3://bucket/prefix or wasbs://container@account.blob.core.windows.net/prefix")
+    raise Stop(
+        MISCONFIGURED,
+        f"BACKUP_URI is {uri!r}; want s3://bucket/prefix, gs://bucket/prefix or wasbs://container@account.blob.core.windows.net/prefix")
 
 
 def run(command: str, store: Store) -> None:

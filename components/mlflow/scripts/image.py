@@ -6,7 +6,7 @@ that, which is why a Job runs this file first.
 
 Environment:
   WANT_VERSION  the release of the settings, mlflow.version
-  WANT_STORE    what the bucket's URI begins with: s3 or wasbs
+  WANT_STORE    what the bucket's URI begins with: s3, gs or wasbs
 
 Exit codes: 0 it is, 1 it is not.
 """
@@ -18,7 +18,7 @@ import sys
 
 
 # What MLflow and the jobs import for a store.
-STORES = {"s3": ["boto3"], "wasbs": ["azure.storage.blob", "azure.identity"]}
+STORES = {"s3": ["boto3"], "gs": ["google.cloud.storage"], "wasbs": ["azure.storage.blob", "azure.identity"]}
 
 
 def present(module: str) -> bool:
