@@ -375,8 +375,3 @@ def serve(postgres, template: str, bucket, directory: Path):
 @pytest.fixture(scope="session")
 def server(request, postgres, migrated, tmp_path_factory):
     yield from serve(postgres, migrated, make_bucket(request, "s3", "artifacts"), tmp_path_factory.mktemp("mlflow"))
-
-
-@pytest.fixture(scope="session")
-def azure_server(request, postgres, migrated, tmp_path_factory):
-    yield from serve(postgres, migrated, make_bucket(request, "azure", "artifacts"), tmp_path_factory.mktemp("mlflow-azure"))
