@@ -141,6 +141,10 @@ var tools = []Tool{
 		Packages: []string{"."}, Generate: "./gen", Apart: true, Minutes: 5,
 	},
 	{
+		Name: "pulumi-resource-gcp", Module: "github.com/hashicorp/terraform-provider-google",
+		Packages: []string{"."}, Apart: true, Minutes: 3,
+	},
+	{
 		Name: "caddy", Module: "github.com/caddyserver/caddy/v2",
 		Packages: []string{"github.com/caddyserver/caddy/v2/cmd/caddy"},
 		LDFlags:  []string{"-X github.com/caddyserver/caddy/v2.CustomVersion=v{version}"}, Minutes: 1,
