@@ -56,12 +56,19 @@ test-azure: ## graph, rules of the API and engine of stacks on Azure; compiles i
 	(cd components/azure && go vet ./... && go test ./...) && \
 	cd tests/azure && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
 
+.PHONY: test-gcp
+test-gcp: ## graph and engine of stacks on Google Cloud; compiles its SDK, minutes the first time
+	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && host=$$(cd tools && go run ./cmd/toolchain path pulumi-language-go) && \
+	(cd components/gcp && go vet ./...) && cd tests/gcp && go vet ./... && MLFLOW_PLATFORM_PULUMI=$$pulumi MLFLOW_PLATFORM_LANGUAGE_GO=$$host go test ./...
+
 .PHONY: compile-clouds
-compile-clouds: # what test-aws, verify-aws and test-azure compile first
+compile-clouds: # what test-aws, verify-aws, test-azure, test-gcp and verify-gcp compile first
 	cd tests/aws && go vet ./... && go vet -tags verify ./...
 	cd tools && go run ./cmd/toolchain path pulumi-resource-aws
 	cd components/azure && go vet ./...
 	cd tests/azure && go vet ./...
+	cd tests/gcp && go vet ./... && go vet -tags verify ./...
+	cd tools && go run ./cmd/toolchain path pulumi-resource-gcp
 
 .PHONY: verify-aws
 verify-aws: python-venv ## AWS' own provider on every resource of the stacks, and on an emulator; builds it, minutes the first time
@@ -69,16 +76,24 @@ verify-aws: python-venv ## AWS' own provider on every resource of the stacks, an
 	cd tests/aws && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_AWS=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
 	MLFLOW_PLATFORM_PYTHON_BIN=$(PYTHON_TEST_VENV)/bin go test -tags verify -count=1 -parallel 5 -v -run TestTheProvider ./...
 
+.PHONY: verify-gcp
+verify-gcp: ## Google's own provider on every resource of the stacks, and on a fake of its API; builds it, minutes the first time
+	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-gcp) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
+	(cd tools/upstream/pulumi-resource-gcp && go test .) && \
+	cd tests/gcp && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_GCP=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
+	go test -tags verify -count=1 -v -run TestTheProvider ./...
+
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update
 	cd tests/aws && go test . -run Golden -update
 	cd tests/azure && go test . -run Golden -update
+	cd tests/gcp && go test . -run Golden -update
 
 .PHONY: release-states
 release-states: ## with a release: record the states that the next ones must update (RELEASE=v1.0.0)
 	pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
 	cd tests && MLFLOW_PLATFORM_PULUMI=$$pulumi go test ./engine -count=1 -run TheStateOfARelease -record $(RELEASE) && \
-	for cloud in aws azure; do (cd $$cloud && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)) || exit 1; done
+	for cloud in aws azure gcp; do (cd $$cloud && MLFLOW_PLATFORM_PULUMI=$$pulumi go test . -count=1 -run TheStateOfARelease -record $(RELEASE)) || exit 1; done
 
 PYTHON_TEST_VENV = $(or $(MLFLOW_PLATFORM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlflow-platform)/python-test/$(shell cat tests/python/requirements.txt tests/python/azurite/package-lock.json | sha256sum | cut -c1-12)
 

@@ -19,7 +19,7 @@ import (
 // clouds are the platforms with a program in a module of their own. A cloud's
 // SDK takes minutes and gigabytes to compile, and a module that requires one
 // makes every stack fetch its plugin (docs/decisions/0009).
-var clouds = map[settings.Platform]string{settings.AWS: "aws", settings.Azure: "azure"}
+var clouds = map[settings.Platform]string{settings.AWS: "aws", settings.Azure: "azure", settings.GCP: "gcp"}
 
 func main() {
 	if cloud, ok := clouds[configured(os.Getenv(pulumi.EnvConfig))]; ok {

@@ -38,7 +38,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return nil, err
 	}
 	if err := postgres.Complete(ctx, name, d, postgres.ManagedArgs{
-		Scope: args.Scope, Provider: args.Cluster.Provider, Host: instance.Address, Server: []pulumi.Resource{instance}, Authority: p.authority,
+		Scope: args.Scope, Provider: args.Cluster.Provider, Host: instance.Address, Server: []pulumi.Resource{instance}, Authority: pulumi.String(p.authority),
 		AdminPassword: password, PasswordVersion: version, Protect: p.settings.Protect,
 	}); err != nil {
 		return nil, err

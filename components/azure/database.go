@@ -48,7 +48,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 		return nil, err
 	}
 	if err := postgres.Complete(ctx, name, d, postgres.ManagedArgs{
-		Scope: args.Scope, Provider: args.Cluster.Provider, Host: server.FullyQualifiedDomainName, Server: ready, Authority: authority,
+		Scope: args.Scope, Provider: args.Cluster.Provider, Host: server.FullyQualifiedDomainName, Server: ready, Authority: pulumi.String(authority),
 		AdminPassword: password, PasswordVersion: version, Protect: p.settings.Protect,
 	}); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (p *Platform) server(ctx *pulumi.Context, name string, d *platform.Database
 	// The server refuses what comes while it does something else, also after it said that
 	// it is made (github.com/Azure/azure-postgresql/issues/134), and the provider asks
 	// once: here for ten minutes.
-	busy, err := component.Retry{On: "ServerIsBusy", Every: 30 * time.Second, Tries: 20, Sleep: Sleep}.Option(ctx, name+"-busy")
+	busy, err := component.Retry{On: []string{"ServerIsBusy"}, Every: 30 * time.Second, Tries: 20, Sleep: Sleep}.Option(ctx, name+"-busy")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package component
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 
 // Retry is about a resource that is refused for a while, with nothing left behind.
 type Retry struct {
-	// On is what such a refusal says; anything else fails at once.
-	On string
+	// On is what such refusals say, one of them; anything else fails at once.
+	On []string
 	// Every is the time between two tries, Tries how many follow the first.
 	Every time.Duration
 	Tries int
@@ -27,7 +28,7 @@ func (r Retry) Option(ctx *pulumi.Context, name string) (pulumi.ResourceOption, 
 	}
 	hook, err := ctx.RegisterErrorHook(name, func(args *pulumi.ErrorHookArgs) (bool, error) {
 		// The newest error comes first.
-		if len(args.Errors) == 0 || len(args.Errors) > r.Tries || !strings.Contains(args.Errors[0], r.On) {
+		if len(args.Errors) == 0 || len(args.Errors) > r.Tries || !slices.ContainsFunc(r.On, func(text string) bool { return strings.Contains(args.Errors[0], text) }) {
 			return false, nil
 		}
 		sleep(r.Every)

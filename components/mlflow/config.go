@@ -34,8 +34,8 @@ func (b *builder) secrets() (*secrets, error) {
 	// The driver is named because SQLAlchemy 2.1's default for postgresql:// is
 	// psycopg 3, which the image does not have. verify-full checks the
 	// certificate and the host name.
-	uri := pulumi.Sprintf("postgresql+psycopg2://%s:%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s/%s&connect_timeout=10",
-		db.User, db.Password, db.Host, db.Port, db.Name, databaseCA, db.CAKey)
+	uri := pulumi.Sprintf("postgresql+psycopg2://%s:%s@%s:%d/%s?sslmode=%s&sslrootcert=%s/%s&connect_timeout=10",
+		db.User, db.Password, db.Host, db.Port, db.Name, db.TLS(), databaseCA, db.CAKey)
 	database, err := corev1.NewSecret(b.ctx, b.name+"-database", &corev1.SecretArgs{
 		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(databaseSecret), Namespace: b.args.Namespace, Labels: pod.Labels(nil, "")},
 		// User and password are for pg_dump and psql, which take no such URI.
@@ -93,7 +93,7 @@ func LibpqEnv(db *platform.Database) corev1.EnvVarArray {
 		// belongs together, and no Job changes, which would stop the server.
 		pod.SecretEnv("PGUSER", pulumi.String(databaseSecret), "user"),
 		pod.SecretEnv("PGPASSWORD", pulumi.String(databaseSecret), "password"),
-		pod.Env("PGSSLMODE", "verify-full"), pod.Env("PGSSLROOTCERT", databaseCA+"/"+db.CAKey),
+		pod.Env("PGSSLMODE", db.TLS()), pod.Env("PGSSLROOTCERT", databaseCA+"/"+db.CAKey),
 		pod.Env("PGCONNECT_TIMEOUT", "10"),
 	}
 }

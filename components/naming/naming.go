@@ -42,6 +42,11 @@ var (
 	// (learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules),
 	// short enough for a database server with a suffix of 7 characters.
 	AzureResource = Limit{54, regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`), "lower-case letters, digits and single -, at most 54, starting with a letter"}
+	// GKE is a cluster's name (cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters),
+	// shorter than networks, buckets and database instances with a suffix of 7 characters.
+	GKE = Limit{40, regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`), "lower-case letters, digits and -, at most 40, starting with a letter"}
+	// ServiceAccount is the id of an account of Google Cloud (cloud.google.com/iam/docs/service-accounts-create).
+	ServiceAccount = Limit{30, regexp.MustCompile(`^[a-z][-a-z0-9]{4,28}[a-z0-9]$`), "6 to 30 lower-case letters, digits and -, starting with a letter"}
 	// Bucket is the S3 rule (docs.aws.amazon.com/AmazonS3: bucketnamingrules),
 	// without dots, which break TLS host names.
 	Bucket = Limit{63, regexp.MustCompile(`^[a-z0-9][-a-z0-9]{1,61}[a-z0-9]$`),

@@ -3,6 +3,8 @@
 package platform
 
 import (
+	"cmp"
+
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -102,9 +104,19 @@ type Database struct {
 	// CASecret and CAKey name the Kubernetes Secret key with the certificate
 	// that signs the server's; connections verify it and the host name.
 	CASecret, CAKey string
+	// SSLMode is libpq's; empty is verify-full. An authority that signs for this server
+	// alone leaves nothing for a name to tell (VerifyCA).
+	SSLMode string
 	// Ready must exist before anything connects.
 	Ready []pulumi.Resource
 }
+
+// VerifyCA is the SSLMode that verifies the authority and not the host name.
+const VerifyCA = "verify-ca"
+
+// TLS is libpq's sslmode for connections to the database
+// (postgresql.org/docs/current/libpq-ssl.html).
+func (d *Database) TLS() string { return cmp.Or(d.SSLMode, "verify-full") }
 
 // Login is one of the database's, with the names that AWS' secret rotation and
 // most tools read (docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).

@@ -38,7 +38,7 @@ type ManagedArgs struct {
 	Host   pulumi.StringOutput
 	Server []pulumi.Resource
 	// Authority signs the server's certificate, PEM.
-	Authority string
+	Authority pulumi.StringInput
 	// AdminPassword is Admin's.
 	AdminPassword pulumi.StringInput
 	// PasswordVersion and Protect are those of RoleArgs.
@@ -52,7 +52,7 @@ func Complete(ctx *pulumi.Context, name string, d *platform.Database, args Manag
 	inCluster := pulumi.Provider(args.Provider)
 	ca, err := corev1.NewSecret(ctx, name+"-ca", &corev1.SecretArgs{
 		Metadata:   &metav1.ObjectMetaArgs{Name: pulumi.String(d.CASecret), Namespace: args.Namespace, Labels: pod.Labels(nil, "")},
-		StringData: pulumi.StringMap{d.CAKey: pulumi.String(args.Authority)},
+		StringData: pulumi.StringMap{d.CAKey: args.Authority},
 	}, component.Options(d, inCluster, pulumi.DependsOn(args.After))...)
 	if err != nil {
 		return fmt.Errorf("creating the Secret of the database's authority: %w", err)
@@ -61,7 +61,7 @@ func Complete(ctx *pulumi.Context, name string, d *platform.Database, args Manag
 	scope.After = append(pod.Join(scope.After, args.Server), ca)
 	role, err := NewRole(ctx, name+"-role", RoleArgs{
 		Scope: scope, Host: args.Host, Port: d.Port, Database: d.Name, Owner: User,
-		Admin: Admin, AdminPassword: args.AdminPassword, CASecret: d.CASecret, CAKey: d.CAKey,
+		Admin: Admin, AdminPassword: args.AdminPassword, CASecret: d.CASecret, CAKey: d.CAKey, TLS: d.TLS(),
 		PasswordVersion: args.PasswordVersion, Protect: args.Protect,
 	}, component.Options(d, inCluster)...)
 	if err != nil {

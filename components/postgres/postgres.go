@@ -101,7 +101,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	// The operator is ready before every node's proxy knows its webhook's address: the
 	// API server's call is refused for a second or two, and with it the cluster.
-	again, err := component.Retry{On: "failed calling webhook", Every: 5 * time.Second, Tries: 12}.Option(ctx, name+"-webhook")
+	again, err := component.Retry{On: []string{"failed calling webhook"}, Every: 5 * time.Second, Tries: 12}.Option(ctx, name+"-webhook")
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,9 @@ type RoleArgs struct {
 	// Admin and AdminPassword log in to make the role.
 	Admin         string
 	AdminPassword pulumi.StringInput
-	// CASecret and CAKey name the Secret key with the server's authority.
-	CASecret, CAKey string
+	// CASecret and CAKey name the Secret key with the server's authority, and TLS how
+	// connections verify it: libpq's sslmode.
+	CASecret, CAKey, TLS string
 	// PasswordVersion, from 1, says which login the server uses: the odd ones are
 	// Owner itself, the even ones another login that acts as Owner. The previous one
 	// stays as it is, so nothing that uses it fails while the pods change over
@@ -130,7 +131,7 @@ func (a RoleArgs) container(image string) *corev1.ContainerArgs {
 		&corev1.EnvVarArgs{Name: pulumi.String("PGHOST"), Value: a.Host.ToStringOutput()},
 		pod.Env("PGPORT", fmt.Sprint(a.Port)), pod.Env("PGUSER", a.Admin), pod.Env("PGDATABASE", a.Database),
 		pod.SecretEnv("PGPASSWORD", secret, "adminPassword"),
-		pod.Env("PGSSLMODE", "verify-full"), pod.Env("PGSSLROOTCERT", ca+"/"+a.CAKey), pod.Env("PGCONNECT_TIMEOUT", "10"),
+		pod.Env("PGSSLMODE", a.TLS), pod.Env("PGSSLROOTCERT", ca+"/"+a.CAKey), pod.Env("PGCONNECT_TIMEOUT", "10"),
 		pod.Env("OWNER_NAME", a.Owner), pod.SecretEnv("OWNER_VERIFIER", secret, verifierKey(a.Owner)), pod.Env("HOME", "/tmp"),
 	}
 	if a.PasswordVersion > 1 {

@@ -72,10 +72,17 @@ func (s *Settings) onCloud() bool {
 
 // checkManagedCluster is about the network and the cluster that a stack makes.
 func (s *Settings) checkManagedCluster(p *Problems) {
-	if s.Platform == Azure {
+	switch s.Platform {
+	case Azure:
 		s.checkAzure(p)
-		return
+	case GCP:
+		s.checkGCP(p)
+	case AWS, Kubernetes:
+		s.checkAWS(p)
 	}
+}
+
+func (s *Settings) checkAWS(p *Problems) {
 	c := s.Cluster
 	p.Want(c.Mode == "managed", "cluster.mode", c.Mode, "managed on platform %s", s.Platform)
 	p.Want(awsRegion.MatchString(s.Region), "region", s.Region, "an AWS region such as eu-central-1")
@@ -222,10 +229,17 @@ func checkIPv4(p *Problems, key string, cidrs []string) {
 
 // checkManagedDatabase is about a database that the cloud runs.
 func (s *Settings) checkManagedDatabase(p *Problems) {
-	if s.Platform == Azure {
+	switch s.Platform {
+	case Azure:
 		s.checkFlexibleServer(p)
-		return
+	case GCP:
+		s.checkCloudSQL(p)
+	case AWS, Kubernetes:
+		s.checkRDS(p)
 	}
+}
+
+func (s *Settings) checkRDS(p *Problems) {
 	d := s.Database
 	p.Want(strings.HasPrefix(d.InstanceType, "db."), "database.instanceType", d.InstanceType, "an RDS instance class such as db.m7g.large")
 	// gp3 volumes of RDS start at 20 GiB (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html).

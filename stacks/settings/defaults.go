@@ -70,7 +70,9 @@ func Defaults(platform Platform, profile Profile) Settings {
 		s.aws(profile)
 	case Azure:
 		s.azure(profile)
-	case Kubernetes, GCP:
+	case GCP:
+		s.gcp(profile)
+	case Kubernetes:
 	}
 	return s
 }

@@ -15,26 +15,49 @@ func (s *Settings) Estimate() *estimate.Estimate {
 	case s.Platform == AWS && slices.Contains(estimate.AWSRegions(), s.Region):
 		return s.estimateAWS()
 	case s.Platform == Azure && slices.Contains(estimate.AzureRegions(), s.Region):
-		e := estimate.Azure{
-			Region: s.Region, Agreement: s.Profile == Production,
-			Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB,
-			SystemNodes: s.Cluster.SystemNodes.Count, SystemType: s.Cluster.SystemNodes.Type,
-			DatabaseGiB: s.Database.StorageGiB, NATGateway: !s.Network.Existing(), BlobZone: s.Network.BlobDNSZoneID == "",
-			LoadBalancer: s.Exposure.Mode == "loadBalancer", PublicLoadBalancer: !s.Exposure.InternalOnAzure(),
-			Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
-		}
-		if s.Cluster.Defender {
-			e.DefenderVCPUs = s.Cluster.Nodes.Desired*vCPUs(s.Cluster.Nodes.Type) + s.Cluster.SystemNodes.Count*vCPUs(s.Cluster.SystemNodes.Type)
-		}
-		if s.Database.Mode == "inCluster" {
-			e.DatabaseVolumes = s.Database.Instances
-		} else {
-			e.Database, e.Standby = s.Database.InstanceType, s.Database.HighAvailability
-		}
-		total := e.Estimate()
-		return &total
+		return s.estimateAzure()
+	case s.Platform == GCP && slices.Contains(estimate.GCPRegions(), s.Region):
+		return s.estimateGCP()
 	}
 	return nil
+}
+
+func (s *Settings) estimateGCP() *estimate.Estimate {
+	d := s.Database
+	g := estimate.GCP{
+		Region: s.Region, Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB, NAT: !s.Network.Existing(),
+		DatabaseGiB: d.StorageGiB, LoadBalancer: s.Exposure.Mode == "loadBalancer",
+		Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+	}
+	if d.Mode == "inCluster" {
+		g.DatabaseVolumes = d.Instances
+	} else {
+		g.Database, g.Standby = d.InstanceType, d.HighAvailability
+		g.DatabaseCPUs, g.DatabaseMiB, _ = cloudSQLSize(d.InstanceType)
+	}
+	e := g.Estimate()
+	return &e
+}
+
+func (s *Settings) estimateAzure() *estimate.Estimate {
+	e := estimate.Azure{
+		Region: s.Region, Agreement: s.Profile == Production,
+		Nodes: s.Cluster.Nodes.Desired, NodeType: s.Cluster.Nodes.Type, NodeDiskGiB: s.Cluster.Nodes.DiskGiB,
+		SystemNodes: s.Cluster.SystemNodes.Count, SystemType: s.Cluster.SystemNodes.Type,
+		DatabaseGiB: s.Database.StorageGiB, NATGateway: !s.Network.Existing(), BlobZone: s.Network.BlobDNSZoneID == "",
+		LoadBalancer: s.Exposure.Mode == "loadBalancer", PublicLoadBalancer: !s.Exposure.InternalOnAzure(),
+		Usage: estimate.Usage(s.Budget.Usage), HourlyUSD: s.Budget.HourlyUSD,
+	}
+	if s.Cluster.Defender {
+		e.DefenderVCPUs = s.Cluster.Nodes.Desired*vCPUs(s.Cluster.Nodes.Type) + s.Cluster.SystemNodes.Count*vCPUs(s.Cluster.SystemNodes.Type)
+	}
+	if s.Database.Mode == "inCluster" {
+		e.DatabaseVolumes = s.Database.Instances
+	} else {
+		e.Database, e.Standby = s.Database.InstanceType, s.Database.HighAvailability
+	}
+	total := e.Estimate()
+	return &total
 }
 
 func (s *Settings) estimateAWS() *estimate.Estimate {
@@ -121,6 +144,11 @@ func (s *Settings) prices() prices {
 			all.types = append(all.types, priced{"database.instanceType", estimate.AzureDatabase + database, azureDatabase.MatchString(database), estimate.AzureDatabases(s.Region)})
 		}
 		return all
+	}
+	if s.Platform == GCP {
+		return prices{gcpRegion.MatchString(s.Region), estimate.GCPRegions(), []priced{
+			{"cluster.nodes.type", node, gcpMachine.MatchString(node), estimate.GCPMachines(s.Region)},
+		}}
 	}
 	all := prices{awsRegion.MatchString(s.Region), estimate.AWSRegions(), []priced{
 		{"cluster.nodes.type", node, awsInstance.MatchString(node), estimate.AWSTypes(s.Region)},

@@ -33,7 +33,7 @@ const (
 var structure = []invalid{
 	{name: "unknown key", changes: config{"clutser": `{}`}, want: []string{"clutser is not a setting; want one of " + topLevel}},
 	{name: "unknown nested key", changes: config{"cluster": `{"context": "c", "kontext": "d"}`}, want: []string{
-		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, azurePolicy, context, defender, dnsCIDRs, kubeconfig, mode, nodes, privateAccessCIDRs, serviceCIDR, systemNodes, version, viewers"}},
+		"cluster.kontext is not a setting; want one of addons, admins, apiAccessCIDRs, apiServerCIDRs, apiServerPorts, azurePolicy, context, defender, dnsCIDRs, imageStreaming, kubeconfig, mode, nodes, privateAccessCIDRs, serviceCIDR, systemNodes, version, viewers"}},
 	{name: "unknown key two levels down", changes: config{"mlflow": `{"resources": {"cpuLimit": "2"}}`}, want: []string{
 		"mlflow.resources.cpuLimit is not a setting; want one of cpuRequest, memoryLimit, memoryRequest"}},
 	{name: "key in the wrong case", changes: config{"auth": `{"Users": ["x"]}`}, want: []string{
@@ -115,10 +115,8 @@ var secrets = []invalid{
 // place are mistakes about where the stack runs.
 var place = []invalid{
 	{name: "no platform", drop: []string{"platform"}, want: []string{
-		"platform is required (kubernetes, aws, azure); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE"}},
-	{name: "unknown platform", changes: config{"platform": "openshift"}, want: []string{`platform is "openshift"; want kubernetes, aws or azure`}},
-	{name: "platform of a later release", changes: config{"platform": "gcp"}, want: []string{
-		`platform is "gcp"; want kubernetes, aws or azure, which this release runs on: create the cluster yourself and set platform to kubernetes`}},
+		"platform is required (kubernetes, aws, azure, gcp); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE"}},
+	{name: "unknown platform", changes: config{"platform": "openshift"}, want: []string{`platform is "openshift"; want kubernetes, aws, azure or gcp`}},
 	{name: "unknown profile", base: production, changes: config{"profile": "staging"}, want: []string{
 		`profile is "staging"; want dev or production`}},
 	{name: "namespace that is no label", changes: config{"namespace": "ML_flow"}, want: []string{
@@ -517,7 +515,7 @@ var several = []invalid{
 		`auth.users is "A"; want lower-case letters, digits and -._, at most 63`,
 	}},
 	{name: "an empty stack", drop: []string{"platform", "profile", "cluster", "artifacts", "exposure"}, want: []string{
-		"platform is required (kubernetes, aws, azure); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",
+		"platform is required (kubernetes, aws, azure, gcp); set it with: pulumi config set --path 'mlflow-platform:platform' VALUE",
 		`profile is ""; want dev or production`,
 		`artifacts.endpoint is ""; want an https URL with store s3`,
 		"artifacts.cidrs is []; want the addresses of the endpoint with store s3: egress goes nowhere else",
@@ -530,7 +528,7 @@ var several = []invalid{
 func TestInvalidConfigurations(t *testing.T) {
 	tables := map[string][]invalid{
 		"structure": structure, "secrets": secrets, "place": place, "database": database,
-		"artifacts": artifacts, "server": server, "entry": entry, "aws": onAWS, "azure": onAzure, "several": several,
+		"artifacts": artifacts, "server": server, "entry": entry, "aws": onAWS, "azure": onAzure, "gcp": onGCP, "several": several,
 	}
 	count := 0
 	for table, cases := range tables {

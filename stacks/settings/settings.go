@@ -50,8 +50,9 @@ type Settings struct {
 	Namespace string `json:"namespace"`
 	// Region is the cloud region. Unused on platform kubernetes.
 	Region string `json:"region"`
-	// Account is the AWS account (12 digits) or the Azure subscription (its id) that
-	// the stack belongs to; with credentials of another one nothing is changed.
+	// Account is the AWS account (12 digits), the Azure subscription (its id) or the
+	// Google Cloud project (its id) that the stack belongs to; with credentials of another
+	// one nothing is changed.
 	Account string `json:"account"`
 	// Tags are put on every cloud resource that can carry them, and as labels
 	// on the namespace.
@@ -140,7 +141,7 @@ type Network struct {
 	// the endpoint of S3 lets nothing else through than the account's own and the
 	// nodes' images and packages.
 	ReadableBuckets []string `json:"readableBuckets"`
-	// FlowLogs records refused connections.
+	// FlowLogs records refused connections, on GCP a tenth of all.
 	FlowLogs bool `json:"flowLogs"`
 }
 
@@ -194,8 +195,8 @@ type Cluster struct {
 	// change later.
 	ServiceCIDR string `json:"serviceCIDR"`
 	// Admins administer a managed cluster: ARNs of IAM roles and users, on Azure
-	// group:, user: or servicePrincipal: and the object id in Entra. Whoever runs
-	// pulumi up must be one of them.
+	// group:, user: or servicePrincipal: and the object id in Entra, on GCP group:, user:
+	// or serviceAccount: and the mail address. Whoever runs pulumi up must be one of them.
 	Admins []string `json:"admins"`
 	// Viewers look at everything in a managed cluster but Secrets; like admins.
 	Viewers []string `json:"viewers"`
@@ -209,6 +210,9 @@ type Cluster struct {
 	// Defender watches a cluster on Azure with Microsoft Defender for Containers, which
 	// is billed by the vCPU of the nodes.
 	Defender bool `json:"defender"`
+	// ImageStreaming lets pods on GCP start before their image is there as a whole, if it
+	// is in Artifact Registry.
+	ImageStreaming bool `json:"imageStreaming"`
 	// AzurePolicy installs the Azure Policy add-on, which lets the subscription's
 	// policies look into a cluster on Azure.
 	AzurePolicy bool `json:"azurePolicy"`
@@ -255,6 +259,9 @@ type Database struct {
 	InstanceType string `json:"instanceType"`
 	// HighAvailability keeps a standby of a managed database in another zone.
 	HighAvailability bool `json:"highAvailability"`
+	// IAMAuthentication lets people and accounts of Google Cloud log in to the database
+	// besides, by their own names; the server's login stays.
+	IAMAuthentication bool `json:"iamAuthentication"`
 	// PasswordVersion is raised by one for new passwords of a managed database
 	// (docs/operations/rotate.md).
 	PasswordVersion int `json:"passwordVersion"`
@@ -327,7 +334,8 @@ type Artifacts struct {
 	AbortUploadDays int `json:"abortUploadDays"`
 	// TransitionDays moves artifacts to TransitionClass at this age; 0 is never.
 	TransitionDays int `json:"transitionDays"`
-	// TransitionClass is the storage class of the transition.
+	// TransitionClass is the storage class of the transition. AUTOCLASS on GCP decides
+	// object by object, and after 30 days without being read.
 	TransitionClass string `json:"transitionClass"`
 	// MaxUploadMiB is the largest request body the gateway accepts, in MiB.
 	MaxUploadMiB int `json:"maxUploadMiB"`
@@ -451,9 +459,12 @@ type Budget struct {
 	EnforceEstimate bool `json:"enforceEstimate"`
 	// Usage is what the estimate assumes of what no setting decides.
 	Usage Usage `json:"usage"`
-	// CurrencyPerUSD is what a US dollar costs in the currency of the subscription's
-	// bill: Azure compares the budget's number with that bill.
+	// CurrencyPerUSD is what a US dollar costs in the currency of the bill: Azure and GCP
+	// compare the budget's number with that bill.
 	CurrencyPerUSD float64 `json:"currencyPerUSD"`
+	// BillingAccount is where the budget is kept on GCP (0X0X0X-0X0X0X-0X0X0X); empty is
+	// the one that pays for the project, if whoever runs pulumi up may see it.
+	BillingAccount string `json:"billingAccount"`
 	// HourlyUSD are prices of an hour by node or database type: for types that the
 	// release has no price of, and for those that you buy for less. On Azure a database
 	// type has postgresql/ before it: virtual machines have the same names.

@@ -21,7 +21,7 @@ type unused struct {
 func (s *Settings) unused() []unused {
 	inCluster := s.Database.Mode == "inCluster"
 	kubernetes, cloud, onCloud := s.Platform == Kubernetes, s.onCloud(), "on platform "+string(s.Platform)
-	aws, azure := s.Platform == AWS, s.Platform == Azure
+	aws, azure, gcp := s.Platform == AWS, s.Platform == Azure, s.Platform == GCP
 	store, exposure, ownNetwork := s.Artifacts.Store, s.Exposure, !s.Network.Existing()
 	// In profile production the store is the mistake, not what it ignores.
 	ownStore := kubernetes && store == "inCluster" && s.Profile != Production
@@ -30,14 +30,20 @@ func (s *Settings) unused() []unused {
 	return []unused{
 		{kubernetes, "on platform kubernetes: the cluster is not ours", []string{
 			"region", "account", "network", "cluster.version", "cluster.apiAccessCIDRs", "cluster.privateAccessCIDRs", "cluster.serviceCIDR", "cluster.admins", "cluster.viewers", "cluster.addons", "cluster.nodes",
-			"cluster.systemNodes", "cluster.defender", "cluster.azurePolicy", "database.backup.pairedRegion",
+			"cluster.systemNodes", "cluster.defender", "cluster.azurePolicy", "cluster.imageStreaming", "database.backup.pairedRegion",
 		}},
 		{kubernetes, "on platform kubernetes: there is no cloud bill to watch", []string{"budget"}},
-		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.passwordVersion"}},
+		{kubernetes || inCluster, "with database.mode inCluster", []string{"database.instanceType", "database.maxStorageGiB", "database.highAvailability", "database.iamAuthentication", "database.passwordVersion"}},
 		{cloud && inCluster, "with database.mode inCluster", []string{"database.backup.pairedRegion"}},
 		{azure, onCloud, []string{
 			"network.vpcId", "network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds", "network.readableBuckets", "network.natGateways", "network.flowLogs",
 			"cluster.addons", "cluster.nodes.release", "artifacts.cidrs", "artifacts.abortUploadDays",
+		}},
+		{aws || azure, onCloud, []string{"cluster.imageStreaming", "database.iamAuthentication", "budget.billingAccount"}},
+		{gcp, onCloud, []string{
+			"network.vpcId", "network.privateSubnetIds", "network.databaseSubnetIds", "network.loadBalancerSubnetIds", "network.vnetId", "network.subnets", "network.blobDnsZoneId",
+			"network.readableBuckets", "network.natGateways", "cluster.addons", "cluster.nodes.release", "cluster.systemNodes", "cluster.defender", "cluster.azurePolicy",
+			"database.backup.pairedRegion", "artifacts.cidrs",
 		}},
 		{azure && !inCluster, onCloud + ": storage grows up to Azure's limit", []string{"database.maxStorageGiB"}},
 		{azure && len(s.Cluster.APIAccessCIDRs) > 0, "with cluster.apiAccessCIDRs on platform azure: what is connected with the network reaches the API server then", []string{"cluster.privateAccessCIDRs"}},

@@ -49,13 +49,6 @@ var rules = []func(*Settings, *Problems){
 func (s *Settings) validate() Problems {
 	var p Problems
 	s.checkPlatform(&p)
-	switch s.Platform {
-	case GCP:
-		// The rules below are about a platform that exists; on another one they
-		// would bury the one thing to know.
-		return p
-	case Kubernetes, AWS, Azure:
-	}
 	for _, rule := range rules {
 		rule(s, &p)
 	}
@@ -64,13 +57,11 @@ func (s *Settings) validate() Problems {
 
 func (s *Settings) checkPlatform(p *Problems) {
 	switch s.Platform {
-	case Kubernetes, AWS, Azure:
-	case GCP:
-		p.Want(false, "platform", s.Platform, "kubernetes, aws or azure, which this release runs on: create the cluster yourself and set platform to kubernetes")
+	case Kubernetes, AWS, Azure, GCP:
 	case "":
-		p.required(false, "platform", "(kubernetes, aws, azure)")
+		p.required(false, "platform", "(kubernetes, aws, azure, gcp)")
 	default:
-		p.Want(false, "platform", s.Platform, "kubernetes, aws or azure")
+		p.Want(false, "platform", s.Platform, "kubernetes, aws, azure or gcp")
 	}
 	p.Want(s.Profile == Dev || s.Profile == Production, "profile", s.Profile, "dev or production")
 	p.Want(naming.Label.Valid(s.Namespace), "namespace", s.Namespace, "%s", naming.Label.Want)
@@ -151,8 +142,13 @@ func (s *Settings) checkArtifacts(p *Problems) {
 	p.Want(a.TransitionDays == 0 || a.TransitionDays >= 30, "artifacts.transitionDays", a.TransitionDays, "0, or at least 30 (cheap classes bill 30 days)")
 	// Classes from which objects are read at once; archives would fail every read.
 	classes := []string{"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
-	if s.Platform == Azure {
+	switch s.Platform {
+	case Azure:
 		classes = azureTiers
+	case GCP:
+		classes = gcpClasses
+		p.Want(a.TransitionClass != GCPAutoclass || a.TransitionDays == 0 || a.TransitionDays == gcpAutoclassDays, "artifacts.transitionDays", a.TransitionDays, "%d with AUTOCLASS, which decides by itself, or 0 for none", gcpAutoclassDays)
+	case AWS, Kubernetes:
 	}
 	p.Want(slices.Contains(classes, a.TransitionClass), "artifacts.transitionClass", a.TransitionClass, "%s", strings.Join(classes, ", "))
 	p.Want(a.MaxUploadMiB >= 1, "artifacts.maxUploadMiB", a.MaxUploadMiB, "at least 1")

@@ -15,7 +15,9 @@ func (s *Settings) Warnings() []string {
 		w = append(w, "platform aws has not been applied to an account yet: docs/verification.md says what was checked and how")
 	case Azure:
 		w = append(w, "platform azure has not been applied to a subscription yet: docs/verification.md says what was checked and how")
-	case Kubernetes, GCP:
+	case GCP:
+		w = append(w, "platform gcp has not been applied to a project yet: docs/verification.md says what was checked and how")
+	case Kubernetes:
 	}
 	if s.Platform == Azure && s.Database.Mode == "managed" && slices.Contains(azureOldServers, s.Region) && strings.HasSuffix(s.Database.InstanceType, "_v5") {
 		w = append(w, fmt.Sprintf("database.instanceType is %s: %s had sizes of version 4 only in Azure's list of December 2025; az postgres flexible-server list-skus --location %s tells today's",

@@ -41,7 +41,7 @@ func TestEngine(t *testing.T) {
 }
 
 func TestThePasswordRotates(t *testing.T) {
-	newLive(t, "Pulumi.prod.yaml", "aws").CheckRotation(t, "database-instance", "secrets-database-admin-value", "secrets-database-value")
+	newLive(t, "Pulumi.prod.yaml", "aws").CheckRotation(t, "database-instance", "update secrets-database-admin-value", "update secrets-database-value")
 }
 
 // kept are the types that an update of the program neither replaces nor deletes.

@@ -46,7 +46,7 @@ func TestEveryExampleSettles(t *testing.T) {
 }
 
 func TestThePasswordRotates(t *testing.T) {
-	newLive(t, prod).CheckRotation(t, "database-server", "secrets-database-admin", "secrets-database")
+	newLive(t, prod).CheckRotation(t, "database-server", "update secrets-database-admin", "update secrets-database")
 }
 
 // lasting are the types that an update of the program neither replaces nor deletes.

@@ -97,6 +97,9 @@ func options(n Node) map[string]any {
 	if n.Retried {
 		all["onError"] = true
 	}
+	if n.Waited {
+		all["afterCreate"] = true
+	}
 	if len(n.ReplaceWith) > 0 {
 		var with []string
 		for _, urn := range n.ReplaceWith {

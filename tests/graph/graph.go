@@ -29,6 +29,8 @@ type Node struct {
 	DeletedWith string
 	// Retried says that somebody decides about another try when it fails.
 	Retried bool
+	// Waited says that something is done when it is made, before what depends on it.
+	Waited bool
 	// Dependencies and ReplaceWith are URNs; Aliases and Ignore are as the engine
 	// gets them. All are sorted.
 	Dependencies, ReplaceWith, Aliases, Ignore []string

@@ -137,6 +137,11 @@ func (*monitor) RegisterErrorHook(context.Context, *pulumirpc.RegisterErrorHookR
 	return &emptypb.Empty{}, nil
 }
 
+// RegisterResourceHook has nothing to call either: nothing is made.
+func (*monitor) RegisterResourceHook(context.Context, *pulumirpc.RegisterResourceHookRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
 // RegisterResource records a registration and answers like a provider: with the
 // inputs and, in an update, an id and what the provider adds.
 func (m *monitor) RegisterResource(_ context.Context, r *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
@@ -217,7 +222,7 @@ func (m *monitor) node(r *pulumirpc.RegisterResourceRequest, inputs resource.Pro
 		URN:  m.run.urn(r.GetParent(), r.GetType(), r.GetName()),
 		Type: r.GetType(), Name: r.GetName(), Parent: r.GetParent(), Custom: r.GetCustom(),
 		Protect: r.GetProtect(), Retain: r.GetRetainOnDelete(), DeleteFirst: r.GetDeleteBeforeReplace(),
-		DeletedWith: r.GetDeletedWith(), Retried: len(r.GetHooks().GetOnError()) > 0,
+		DeletedWith: r.GetDeletedWith(), Retried: len(r.GetHooks().GetOnError()) > 0, Waited: len(r.GetHooks().GetAfterCreate()) > 0,
 		Dependencies: sorted(r.GetDependencies()), ReplaceWith: sorted(r.GetReplaceWith()), Ignore: sorted(r.GetIgnoreChanges()),
 		Inputs: inputs,
 	}

@@ -169,17 +169,15 @@ func CheckReleases(t *testing.T, stack func(*testing.T) *Live, types []string, t
 
 // CheckRotation changes the version of the database's passwords: one up or back
 // leaves the password that running pods hold alone, and the new one logs in before
-// a pod gets it; two are refused. Copies are the cloud's of the logins.
+// a pod gets it; two are refused. Server is who has the administrator's password, copies
+// the calls that write the cloud's copies of the logins.
 func (l *Live) CheckRotation(t *testing.T, server string, copies ...string) {
 	t.Helper()
 	l.Update(t)
-	changed := []string{
+	changed := append([]string{
 		"update " + server, "update database-role-secret", "delete database-role-setup", "create database-role-setup",
 		"update mlflow-database", "update mlflow-server",
-	}
-	for _, one := range copies {
-		changed = append(changed, "update "+one)
-	}
+	}, copies...)
 	to := func(version int, passwords ...string) {
 		t.Helper()
 		l.Set(t, "database.passwordVersion", version)

@@ -1,0 +1,85 @@
+package gcp
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/container"
+	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/sql"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
+)
+
+// absent says whether an error is Google's word that something is not there: with an
+// API that is not enabled nothing is.
+func absent(err error) bool {
+	return disabled(err) || strings.Contains(err.Error(), "not found") || strings.Contains(err.Error(), "notFound") || strings.Contains(err.Error(), "Error 404")
+}
+
+// lookUpCluster finds the cluster of an earlier update, and what it cannot become:
+// Google refuses that in the middle of the update, or the engine wants another
+// cluster.
+func (p *Platform) lookUpCluster(ctx *pulumi.Context) error {
+	location := p.settings.Region
+	found, err := container.LookupCluster(ctx, &container.LookupClusterArgs{Name: p.name(), Location: &location}, pulumi.Provider(p.provider))
+	if err != nil {
+		if absent(err) {
+			return nil
+		}
+		return fmt.Errorf("looking up the cluster: %w", err)
+	}
+	if found.MasterVersion == "" {
+		return nil
+	}
+	p.cluster = found
+	var problems settings.Problems
+	p.checkVersion(&problems)
+	p.checkNetwork(&problems)
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// checkVersion is about a version below the cluster's: the release channel raises it
+// by itself, and nothing lowers it.
+func (p *Platform) checkVersion(problems *settings.Problems) {
+	has := strings.Split(p.cluster.MasterVersion, ".")
+	if len(has) < 2 {
+		return
+	}
+	minor := has[0] + "." + has[1]
+	problems.Want(p.settings.Cluster.Version >= minor, "cluster.version", p.settings.Cluster.Version, "at least %s, which the cluster has: its release channel raised it", minor)
+}
+
+// checkNetwork is about addresses, which stay for as long as the cluster does.
+func (p *Platform) checkNetwork(problems *settings.Problems) {
+	check := func(key, has string, wants string, cidr string) {
+		problems.Want(has == "" || has == wants, key, cidr, "the range in which the cluster has %s: it cannot change", has)
+	}
+	if cidr, err := netip.ParsePrefix(p.settings.Network.CIDR); err == nil {
+		check("network.cidr", p.cluster.ClusterIpv4Cidr, plan(cidr).pods.String(), p.settings.Network.CIDR)
+	}
+	check("cluster.serviceCIDR", p.cluster.ServicesIpv4Cidr, p.settings.Cluster.ServiceCIDR, p.settings.Cluster.ServiceCIDR)
+}
+
+// storage is database.storageGiB, or what the server has grown to by itself: every
+// update sends the size, and a smaller one is refused.
+func (p *Platform) storage(ctx *pulumi.Context, instance pulumi.StringOutput) pulumi.IntOutput {
+	wants := p.settings.Database.StorageGiB
+	return instance.ApplyT(func(name string) (int, error) {
+		found, err := sql.LookupDatabaseInstance(ctx, &sql.LookupDatabaseInstanceArgs{Name: name, Project: &p.settings.Account}, pulumi.Provider(p.provider))
+		switch {
+		case err != nil && absent(err):
+			return wants, nil
+		case err != nil:
+			return 0, fmt.Errorf("looking up the database: %w", err)
+		case len(found.Settings) == 0 || found.Settings[0].DiskSize <= wants:
+			return wants, nil
+		}
+		has := found.Settings[0].DiskSize
+		return has, ctx.Log.Info(fmt.Sprintf("database.storageGiB is %d; the server has %d GiB, and storage never shrinks", wants, has), nil)
+	}).(pulumi.IntOutput)
+}
