@@ -1,8 +1,6 @@
 package gcp
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/container"
@@ -63,13 +61,14 @@ func (p *Platform) firstNode(account nodeAccount) *container.ClusterNodeConfigAr
 	}
 }
 
-// nodePool is where everything runs. Nodes of another type or disk are another pool,
-// with a name of its own, and the old one goes when that is there.
+// nodePool is where everything runs. GKE replaces its nodes one by one, a new one first,
+// for another type or disk as for an upgrade
+// (cloud.google.com/kubernetes-engine/docs/how-to/vertically-scale-node-pools).
 func (p *Platform) nodePool(ctx *pulumi.Context, name string, c *platform.Cluster, cluster *container.Cluster, account nodeAccount) (*container.NodePool, error) {
 	n := p.settings.Cluster.Nodes
 	zones := p.zones()[:min(3, n.Desired)]
 	pool, err := container.NewNodePool(ctx, name+"-nodes-pool", &container.NodePoolArgs{
-		Name: pulumi.String(poolName(n.Type, n.DiskGiB)), Cluster: cluster.ID(), Location: pulumi.String(p.settings.Region),
+		Name: pulumi.String("nodes"), Cluster: cluster.ID(), Location: pulumi.String(p.settings.Region),
 		NodeLocations: pulumi.ToStringArray(zones),
 		// In each zone; the autoscaler's bounds are for all of them.
 		InitialNodeCount: pulumi.Int(n.Desired / len(zones)),
@@ -102,10 +101,4 @@ func (p *Platform) nodePool(ctx *pulumi.Context, name string, c *platform.Cluste
 		return nil, fmt.Errorf("creating the node pool: %w", err)
 	}
 	return pool, nil
-}
-
-// poolName follows what makes another pool; GKE takes 40 characters.
-func poolName(machine string, diskGiB int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", machine, diskGiB))
-	return "nodes-" + hex.EncodeToString(sum[:3])
 }

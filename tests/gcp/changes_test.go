@@ -230,16 +230,15 @@ func TestGoogleIsAskedAgain(t *testing.T) {
 	assert.Equal(t, 1, tries, "what is wrong stays wrong")
 }
 
-// TestNodesOfAnotherTypeComeFirst: the pool has another name, and the old one goes
-// when its pods have somewhere to go.
-func TestNodesOfAnotherTypeComeFirst(t *testing.T) {
+// TestThePoolChangesInPlace: GKE replaces its nodes one by one.
+func TestThePoolChangesInPlace(t *testing.T) {
 	l := newLive(t, dev)
 	l.Set(t, "budget.monthlyUSD", 600)
 	l.Update(t)
-	l.Set(t, "cluster.nodes", map[string]any{"type": "n2-standard-4"})
-	assert.Equal(t, []string{"create cluster-nodes-pool", "delete cluster-nodes-pool"}, l.Update(t))
-	l.Set(t, "cluster.nodes", map[string]any{"type": "n2-standard-4", "max": 9})
-	assert.Equal(t, []string{"update cluster-nodes-pool"}, l.Update(t))
+	for _, nodes := range []map[string]any{{"type": "n2-standard-4"}, {"type": "n2-standard-4", "diskGiB": 80}, {"type": "n2-standard-4", "diskGiB": 80, "max": 9}} {
+		l.Set(t, "cluster.nodes", nodes)
+		assert.Equal(t, []string{"update cluster-nodes-pool"}, l.Update(t))
+	}
 }
 
 // TestTheKubeconfigHoldsNoCredentials, and names an address that is reached.
