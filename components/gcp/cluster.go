@@ -60,7 +60,7 @@ func (p *Platform) gke(ctx *pulumi.Context, name string, c *platform.Cluster, ac
 		Name: pulumi.String(p.name()), Location: pulumi.String(p.settings.Region), NodeLocations: pulumi.ToStringArray(p.zones()),
 		Network: p.made.network, Subnetwork: p.made.subnet, NetworkingMode: pulumi.String("VPC_NATIVE"),
 		IpAllocationPolicy: &container.ClusterIpAllocationPolicyArgs{
-			ClusterSecondaryRangeName: pulumi.String(podRange), ServicesSecondaryRangeName: pulumi.String(serviceRange), StackType: pulumi.String("IPV4"),
+			ClusterSecondaryRangeName: pulumi.String(p.made.podRange), ServicesSecondaryRangeName: pulumi.String(p.made.serviceRange), StackType: pulumi.String("IPV4"),
 		},
 		DefaultMaxPodsPerNode: pulumi.Int(maxPods),
 		// Cilium, which enforces NetworkPolicies; it takes no networkPolicy besides

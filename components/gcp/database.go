@@ -99,7 +99,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 			},
 			IpConfiguration: &sql.DatabaseInstanceSettingsIpConfigurationArgs{
 				Ipv4Enabled: pulumi.Bool(false), PrivateNetwork: p.made.network, SslMode: pulumi.String("ENCRYPTED_ONLY"),
-				AllocatedIpRange: pulumi.String(p.name("database")), EnablePrivatePathForGoogleCloudServices: pulumi.Bool(false),
+				AllocatedIpRange: pulumi.String(p.made.databaseRange), EnablePrivatePathForGoogleCloudServices: pulumi.Bool(false),
 			},
 			// The nightly dump is at 02:17 UTC; weekly maintenance comes after it.
 			MaintenanceWindow: &sql.DatabaseInstanceSettingsMaintenanceWindowArgs{Day: pulumi.Int(7), Hour: pulumi.Int(4), UpdateTrack: pulumi.String("stable")},
@@ -109,7 +109,7 @@ func (p *Platform) instance(ctx *pulumi.Context, name string, d *platform.Databa
 			},
 			DatabaseFlags: p.flags(), UserLabels: p.labels(),
 		},
-	}, p.child(d, append(guard, pulumi.DependsOn(append(before, p.made.peered)), pulumi.Timeouts(patientTimeouts()))...)...)
+	}, p.child(d, append(guard, pulumi.DependsOn(append(before, p.made.peered...)), pulumi.Timeouts(patientTimeouts()))...)...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating the database instance: %w", err)
 	}

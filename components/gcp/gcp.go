@@ -78,6 +78,9 @@ func New(ctx *pulumi.Context, s *settings.Settings) (platform.Platform, error) {
 	if p.granted, err = waiting(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.planNetwork(ctx); err != nil {
+		return nil, err
+	}
 	return p, p.lookUpCluster(ctx)
 }
 

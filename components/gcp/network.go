@@ -13,12 +13,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/netpol"
 	"github.com/mlflow-platform/mlflow-platform/components/platform"
 	"github.com/mlflow-platform/mlflow-platform/components/protect"
-)
-
-// Names of the subnet's secondary ranges.
-const (
-	podRange     = "pods"
-	serviceRange = "services"
+	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 )
 
 // googleapis are the addresses at which Google's APIs answer inside of networks,
@@ -44,8 +39,12 @@ type made struct {
 	network, subnet pulumi.StringOutput
 	ready           []pulumi.Resource
 	ranges          ranges
-	// peered is the connection with the network in which Google runs the database.
-	peered pulumi.Resource
+	// podRange and serviceRange are the names of the subnet's secondary ranges,
+	// databaseRange that of what is set aside for the database.
+	podRange, serviceRange, databaseRange string
+	// peered is the connection with the network in which Google runs the database, if the
+	// stack makes it.
+	peered []pulumi.Resource
 	// people are the notification channels of budget.emails.
 	people pulumi.StringArray
 	// disks is the key of the nodes' disks and of the database's volumes.
@@ -59,7 +58,7 @@ type made struct {
 
 // ranges are the parts of network.cidr.
 type ranges struct {
-	// nodes have a quarter, pods half: every node takes 128 for at most 64 pods.
+	// nodes have a quarter, pods half.
 	nodes, pods netip.Prefix
 	// database is where Google puts the server, which needs a /24
 	// (cloud.google.com/sql/docs/postgres/configure-private-services-access).
@@ -68,9 +67,8 @@ type ranges struct {
 	apiServer netip.Prefix
 }
 
-// maxPods of a node: twice as many addresses are set aside
-// (cloud.google.com/kubernetes-engine/docs/how-to/flexible-pod-cidr).
-const maxPods = 64
+// maxPods of a node.
+const maxPods = settings.GCPNodeAddresses / 2
 
 // plan cuts a prefix of 16 to 20 bits.
 func plan(network netip.Prefix) ranges {
@@ -82,8 +80,23 @@ func plan(network netip.Prefix) ranges {
 	}
 }
 
+// planNetwork says which addresses are whose, before anything is made.
+func (p *Platform) planNetwork(ctx *pulumi.Context) error {
+	if p.settings.Network.Existing() {
+		return p.lookUpNetwork(ctx)
+	}
+	cidr, err := netip.ParsePrefix(p.settings.Network.CIDR)
+	if err != nil {
+		return fmt.Errorf("reading network.cidr: %w", err)
+	}
+	p.made.ranges = plan(cidr)
+	p.made.podRange, p.made.serviceRange, p.made.databaseRange = "pods", "services", p.name("database")
+	return nil
+}
+
 // Network is a VPC network with one subnet in the region: neither nodes nor database
-// have a public address, and Google's APIs answer inside.
+// have a public address, and Google's APIs answer inside. With network.networkId it is
+// the one that is there.
 func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkArgs, opts ...pulumi.ResourceOption) (*platform.Network, error) {
 	n := &platform.Network{APIServerPorts: []int{443}}
 	if err := ctx.RegisterComponentResource(networkToken, name, n, opts...); err != nil {
@@ -102,20 +115,24 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 	if err := p.newAlerts(ctx, name+"-alerts", n); err != nil {
 		return nil, err
 	}
-	cidr, err := netip.ParsePrefix(p.settings.Network.CIDR)
-	if err != nil {
-		return nil, fmt.Errorf("reading network.cidr: %w", err)
+	store := p.settings.Artifacts.CIDRs
+	if !p.settings.Network.Existing() {
+		store = []string{googleapis}
+		if err := p.ownNetwork(ctx, name, n); err != nil {
+			return nil, err
+		}
 	}
-	p.made.ranges = plan(cidr)
-	if err := p.ownNetwork(ctx, name, n); err != nil {
+	webhooks, err := p.webhooks(ctx, name, n)
+	if err != nil {
 		return nil, err
 	}
+	p.made.ready = append(p.made.ready, webhooks)
 	services, err := netip.ParsePrefix(p.settings.Cluster.ServiceCIDR)
 	if err != nil {
 		return nil, fmt.Errorf("reading cluster.serviceCIDR: %w", err)
 	}
 	n.APIServerCIDRs = []string{p.made.ranges.apiServer.String(), services.Addr().Next().String() + "/32"}
-	n.Store = append([]netpol.Endpoint{{CIDRs: []string{googleapis}, Port: 443, Why: "the bucket"}}, metadata...)
+	n.Store = append([]netpol.Endpoint{{CIDRs: store, Port: 443, Why: "the bucket"}}, metadata...)
 	if p.settings.Database.Mode == "managed" {
 		n.Database = []netpol.Endpoint{{CIDRs: []string{p.made.ranges.database.String()}, Port: netpol.PostgreSQL.Number}}
 	}
@@ -137,8 +154,8 @@ func (p *Platform) ownNetwork(ctx *pulumi.Context, name string, n *platform.Netw
 		Name: pulumi.String(p.name("nodes")), Network: p.made.network, Region: pulumi.String(p.settings.Region),
 		IpCidrRange: pulumi.String(p.made.ranges.nodes.String()), PrivateIpGoogleAccess: pulumi.Bool(true), StackType: pulumi.String("IPV4_ONLY"),
 		SecondaryIpRanges: compute.SubnetworkSecondaryIpRangeArray{
-			&compute.SubnetworkSecondaryIpRangeArgs{RangeName: pulumi.String(podRange), IpCidrRange: pulumi.String(p.made.ranges.pods.String())},
-			&compute.SubnetworkSecondaryIpRangeArgs{RangeName: pulumi.String(serviceRange), IpCidrRange: pulumi.String(p.settings.Cluster.ServiceCIDR)},
+			&compute.SubnetworkSecondaryIpRangeArgs{RangeName: pulumi.String(p.made.podRange), IpCidrRange: pulumi.String(p.made.ranges.pods.String())},
+			&compute.SubnetworkSecondaryIpRangeArgs{RangeName: pulumi.String(p.made.serviceRange), IpCidrRange: pulumi.String(p.settings.Cluster.ServiceCIDR)},
 		},
 		LogConfig: p.flowLogs(),
 	}, p.child(n, guard...)...)
@@ -154,11 +171,7 @@ func (p *Platform) ownNetwork(ctx *pulumi.Context, name string, n *platform.Netw
 	if err != nil {
 		return err
 	}
-	webhooks, err := p.webhooks(ctx, name, n)
-	if err != nil {
-		return err
-	}
-	p.made.ready = append([]pulumi.Resource{way, webhooks}, names...)
+	p.made.ready = append([]pulumi.Resource{way}, names...)
 	if p.settings.Database.Mode != "managed" {
 		return nil
 	}
@@ -271,7 +284,7 @@ func (p *Platform) webhooks(ctx *pulumi.Context, name string, n *platform.Networ
 		Description:  pulumi.String("The control plane asks webhooks on nodes"),
 		SourceRanges: pulumi.ToStringArray([]string{p.made.ranges.apiServer.String()}), TargetTags: pulumi.ToStringArray([]string{p.name("nodes")}),
 		Allows: compute.FirewallAllowArray{&compute.FirewallAllowArgs{Protocol: pulumi.String("tcp"), Ports: pulumi.ToStringArray([]string{webhookPort})}},
-	}, p.child(n)...)
+	}, p.child(n, pulumi.DependsOn(p.made.enabled))...)
 	if err != nil {
 		return nil, fmt.Errorf("letting the control plane ask webhooks: %w", err)
 	}
@@ -284,13 +297,13 @@ func (p *Platform) webhooks(ctx *pulumi.Context, name string, n *platform.Networ
 func (p *Platform) peering(ctx *pulumi.Context, name string, n *platform.Network) error {
 	guard := protect.Options(p.settings.Protect)
 	addresses, err := compute.NewGlobalAddress(ctx, name+"-database-range", &compute.GlobalAddressArgs{
-		Name: pulumi.String(p.name("database")), Purpose: pulumi.String("VPC_PEERING"), AddressType: pulumi.String("INTERNAL"), Network: p.made.network,
+		Name: pulumi.String(p.made.databaseRange), Purpose: pulumi.String("VPC_PEERING"), AddressType: pulumi.String("INTERNAL"), Network: p.made.network,
 		Address: pulumi.String(p.made.ranges.database.Addr().String()), PrefixLength: pulumi.Int(p.made.ranges.database.Bits()), Labels: p.labels(),
 	}, p.child(n, guard...)...)
 	if err != nil {
 		return fmt.Errorf("setting addresses aside for the database: %w", err)
 	}
-	p.made.peered, err = servicenetworking.NewConnection(ctx, name+"-peering", &servicenetworking.ConnectionArgs{
+	peered, err := servicenetworking.NewConnection(ctx, name+"-peering", &servicenetworking.ConnectionArgs{
 		Network: p.made.network, Service: pulumi.String("servicenetworking.googleapis.com"),
 		ReservedPeeringRanges: pulumi.StringArray{addresses.Name}, DeletionPolicy: pulumi.String("ABANDON"),
 		// One that an earlier stack left in the network is taken.
@@ -299,5 +312,6 @@ func (p *Platform) peering(ctx *pulumi.Context, name string, n *platform.Network
 	if err != nil {
 		return fmt.Errorf("connecting the network with the database's: %w", err)
 	}
+	p.made.peered = []pulumi.Resource{peered}
 	return nil
 }

@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/container"
@@ -56,13 +55,13 @@ func (p *Platform) checkVersion(problems *settings.Problems) {
 
 // checkNetwork is about addresses, which stay for as long as the cluster does.
 func (p *Platform) checkNetwork(problems *settings.Problems) {
-	check := func(key, has string, wants string, cidr string) {
-		problems.Want(has == "" || has == wants, key, cidr, "the range in which the cluster has %s: it cannot change", has)
+	pods, services := p.cluster.ClusterIpv4Cidr, p.cluster.ServicesIpv4Cidr
+	key, says := "network.cidr", p.settings.Network.CIDR
+	if p.settings.Network.Existing() {
+		key, says = "network.ranges.pods", p.settings.Network.Ranges.Pods
 	}
-	if cidr, err := netip.ParsePrefix(p.settings.Network.CIDR); err == nil {
-		check("network.cidr", p.cluster.ClusterIpv4Cidr, plan(cidr).pods.String(), p.settings.Network.CIDR)
-	}
-	check("cluster.serviceCIDR", p.cluster.ServicesIpv4Cidr, p.settings.Cluster.ServiceCIDR, p.settings.Cluster.ServiceCIDR)
+	problems.Want(pods == "" || pods == p.made.ranges.pods.String(), key, says, "the one in which the cluster's pods have %s: it cannot change", pods)
+	problems.Want(services == "" || services == p.settings.Cluster.ServiceCIDR, "cluster.serviceCIDR", p.settings.Cluster.ServiceCIDR, "%s, which the cluster has: it cannot change", services)
 }
 
 // storage is database.storageGiB, or what the server has grown to by itself: every

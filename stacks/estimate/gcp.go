@@ -95,7 +95,9 @@ func (g GCP) Estimate() Estimate {
 	if addresses > 0 {
 		add("public IPv4 addresses", addresses, "addresses", HoursAMonth*gcpAddress)
 	}
-	add("private DNS zone", 1, "zone", gcpZone)
+	if g.NAT {
+		add("private DNS zone", 1, "zone", gcpZone)
+	}
 	add("KMS keys", keys, "versions", gcpKey)
 	if more := secrets - gcpFreeSecrets; more > 0 {
 		add("secrets beyond the free ones", more, "versions", gcpSecret)

@@ -54,7 +54,7 @@ func (e Exposure) InternalOnAWS() bool {
 }
 
 // Existing says whether the network is there already.
-func (n Network) Existing() bool { return n.VPCID != "" || n.VNetID != "" }
+func (n Network) Existing() bool { return n.VPCID != "" || n.VNetID != "" || n.NetworkID != "" }
 
 // ReclaimPolicy keeps the volumes of a database in the cluster when their claims go,
 // in production. It does not follow protect: Kubernetes refuses to change the policy

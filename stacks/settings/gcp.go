@@ -26,7 +26,10 @@ var (
 	// gcpLabelKey and gcpLabel are cloud.google.com/compute/docs/labeling-resources.
 	gcpLabelKey = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 	gcpLabel    = regexp.MustCompile(`^[a-z0-9_-]{0,63}$`)
-	gcpBilling  = regexp.MustCompile(`^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$`)
+	gcpNetwork  = regexp.MustCompile(`^projects/([a-z][a-z0-9-]{4,28}[a-z0-9])/global/networks/[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	// gcpName is RFC 1035, as Compute Engine takes it.
+	gcpName    = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	gcpBilling = regexp.MustCompile(`^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$`)
 	// gcpClasses are those from which objects are read at once and for little; Archive
 	// bills a year and twice as much for reading.
 	gcpClasses = []string{GCPAutoclass, "NEARLINE", "COLDLINE"}
@@ -44,8 +47,9 @@ const gcpSharedDatabase = "db-g1-small"
 // GKE has no nodes (cloud.google.com/sql/docs/postgres/private-ip).
 var gcpTaken = netip.MustParsePrefix("172.17.0.0/16")
 
-// gcpNodeAddresses are set aside for each node's pods (components/gcp: maxPods).
-const gcpNodeAddresses = 128
+// GCPNodeAddresses are set aside for each node's pods, which are at most half as many
+// (cloud.google.com/kubernetes-engine/docs/how-to/flexible-pod-cidr).
+const GCPNodeAddresses = 128
 
 // gcpInternalLoadBalancer is the annotation that asks for a load balancer with an
 // address of the network only
@@ -108,14 +112,15 @@ func (s *Settings) checkGCP(p *Problems) {
 	p.Want(n.Desired <= 3 || n.Desired%3 == 0, "cluster.nodes.desired", n.Desired, "1, 2 or a multiple of 3: a pool begins with as many in each zone")
 	s.checkNodes(p)
 	s.checkRange(p)
+	s.checkGCPNetwork(p)
 	s.checkServiceCIDR(p)
 	network, err := netip.ParsePrefix(s.Network.CIDR)
 	// One more while nodes are upgraded.
 	room := 0
 	if err == nil && network.Bits() <= 24 {
-		room = 1<<(31-network.Bits())/gcpNodeAddresses - 1
+		room = 1<<(31-network.Bits())/GCPNodeAddresses - 1
 	}
-	p.Want(room == 0 || n.Max <= room, "cluster.nodes.max", n.Max, "at most %d with network.cidr %s, half of which is the pods'", room, s.Network.CIDR)
+	p.Want(room == 0 || s.Network.Existing() || n.Max <= room, "cluster.nodes.max", n.Max, "at most %d with network.cidr %s, half of which is the pods'", room, s.Network.CIDR)
 	services, servicesErr := netip.ParsePrefix(c.ServiceCIDR)
 	// cloud.google.com/kubernetes-engine/docs/concepts/alias-ips
 	p.Want(servicesErr != nil || services.Bits() >= 16, "cluster.serviceCIDR", c.ServiceCIDR, "a /16 or smaller on platform gcp")
@@ -130,6 +135,28 @@ func (s *Settings) checkGCP(p *Problems) {
 	p.Want(s.Budget.BillingAccount == "" || gcpBilling.MatchString(s.Budget.BillingAccount), "budget.billingAccount", s.Budget.BillingAccount, "an id such as 0X0X0X-0X0X0X-0X0X0X: gcloud billing accounts list")
 	// cloud.google.com/billing/docs/how-to/budgets-notification-recipients
 	p.Want(len(s.Budget.Emails) <= 5, "budget.emails", s.Budget.Emails, "at most 5 on platform gcp: a budget has no more channels, a list has room for more people")
+}
+
+// checkGCPNetwork is about a network that is there.
+func (s *Settings) checkGCPNetwork(p *Problems) {
+	n := s.Network
+	if n.NetworkID == "" {
+		return
+	}
+	id := gcpNetwork.FindStringSubmatch(n.NetworkID)
+	p.Want(id != nil, "network.networkId", n.NetworkID, "projects/PROJECT/global/networks/NAME")
+	p.Want(id == nil || id[1] == s.Account, "network.networkId", n.NetworkID, "a network of the project in account")
+	want := []struct{ key, name string }{{"subnet", n.Ranges.Subnet}, {"pods", n.Ranges.Pods}, {"services", n.Ranges.Services}}
+	if s.Database.Mode == "managed" {
+		want = append(want, struct{ key, name string }{"database", n.Ranges.Database})
+	}
+	for _, one := range want {
+		p.Want(gcpName.MatchString(one.name), "network.ranges."+one.key, one.name, "the name of what is there in network.networkId")
+	}
+	plane, err := netip.ParsePrefix(n.Ranges.ControlPlane)
+	p.Want(err == nil && plane.Bits() == 28 && plane.Addr().IsPrivate() && plane == plane.Masked(), "network.ranges.controlPlane", n.Ranges.ControlPlane, "a private /28 that nothing in the network has")
+	p.Want(len(s.Artifacts.CIDRs) > 0, "artifacts.cidrs", s.Artifacts.CIDRs,
+		"the addresses that storage.googleapis.com has in network.networkId: 199.36.153.8/30 for private.googleapis.com, 199.36.153.4/30 for restricted.googleapis.com, or those of an endpoint")
 }
 
 // checkLabels is about tags, which Google Cloud calls labels and is stricter about.

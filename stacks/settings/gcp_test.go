@@ -119,6 +119,21 @@ var onGCP = []invalid{
 		`budget.billingAccount is "ours"; want an id such as 0X0X0X-0X0X0X-0X0X0X: gcloud billing accounts list`,
 		`budget.emails is ["a@b.c","b@b.c","c@b.c","d@b.c","e@b.c","f@b.c"]; want at most 5 on platform gcp: a budget has no more channels, a list has room for more people`,
 	}},
+	{name: "a network that is there", base: onGCPCloud, changes: config{"network": `{"networkId": "projects/other-project/global/networks/n", "ranges": {"subnet": "S", "pods": "p", "controlPlane": "10.0.0.0/27"}, "cidr": "10.1.0.0/16"}`}, want: []string{
+		`network.networkId is "projects/other-project/global/networks/n"; want a network of the project in account`,
+		`network.ranges.subnet is "S"; want the name of what is there in network.networkId`,
+		`network.ranges.services is ""; want the name of what is there in network.networkId`,
+		`network.ranges.database is ""; want the name of what is there in network.networkId`,
+		`network.ranges.controlPlane is "10.0.0.0/27"; want a private /28 that nothing in the network has`,
+		"artifacts.cidrs is []; want the addresses that storage.googleapis.com has in network.networkId: 199.36.153.8/30 for private.googleapis.com, 199.36.153.4/30 for restricted.googleapis.com, or those of an endpoint",
+		`network.cidr is "10.1.0.0/16"; want "10.20.0.0/16", the default, with network.networkId: that network has its own`,
+	}},
+	{name: "an id of a network", base: onGCPCloud, changes: config{"network": `{"networkId": "corporate", "ranges": {"subnet": "s", "pods": "p", "services": "v", "database": "d", "controlPlane": "10.0.0.0/28"}}`, "artifacts": `{"cidrs": ["199.36.153.8/30"]}`}, want: []string{
+		`network.networkId is "corporate"; want projects/PROJECT/global/networks/NAME`,
+	}},
+	{name: "ranges without a network", base: onGCPCloud, changes: config{"network": `{"ranges": {"subnet": "s"}}`}, want: []string{
+		`network.ranges.subnet is "s"; want nothing without network.networkId: the stack makes the network`,
+	}},
 	{name: "keys of other clouds", base: onGCPCloud, changes: gcpCluster(`"azurePolicy": true, "systemNodes": {"count": 2}`).with(config{"network": `{"vpcId": "vpc-0123456789abcdef0"}`}), want: []string{
 		"network.vpcId is \"vpc-0123456789abcdef0\"; want nothing on platform gcp",
 		"cluster.systemNodes.count is 2; want nothing on platform gcp",

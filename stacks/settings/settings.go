@@ -133,6 +133,12 @@ type Network struct {
 	// existing virtual network on Azure is linked with: it can have no second one. Empty
 	// makes one.
 	BlobDNSZoneID string `json:"blobDnsZoneId"`
+	// NetworkID is an existing VPC network on GCP, in the same project:
+	// projects/PROJECT/global/networks/NAME. The stack changes nothing in it but what it
+	// adds. Empty makes one. It cannot change later.
+	NetworkID string `json:"networkId"`
+	// Ranges are those of an existing network on GCP.
+	Ranges Ranges `json:"ranges"`
 	// CIDR is its address range, of 16 to 20 bits. It cannot change later.
 	CIDR string `json:"cidr"`
 	// NATGateways is 1, or 3 for a way out of every zone by itself.
@@ -157,6 +163,19 @@ type Subnets struct {
 	Database string `json:"database"`
 	// Endpoints has the private endpoint of the bucket.
 	Endpoints string `json:"endpoints"`
+}
+
+// Ranges are parts of network.networkId.
+type Ranges struct {
+	// Subnet is the name of the nodes' subnet, with Private Google Access.
+	Subnet string `json:"subnet"`
+	// Pods and Services are the names of its secondary ranges.
+	Pods     string `json:"pods"`
+	Services string `json:"services"`
+	// Database is the name of the range that is set aside for private services access.
+	Database string `json:"database"`
+	// ControlPlane is a /28 that nothing in the network has, for the API server.
+	ControlPlane string `json:"controlPlane"`
 }
 
 // Cluster is the Kubernetes cluster.
@@ -319,7 +338,8 @@ type Artifacts struct {
 	CACertificate string `json:"caCertificate"`
 	// CIDRs are the addresses of the endpoint; egress goes to these only. They
 	// are required with store s3. In an existing network of a cloud they are those of
-	// an interface endpoint of its store, beside the store's own.
+	// an interface endpoint of its store, beside the store's own; on GCP those that
+	// storage.googleapis.com has there.
 	CIDRs []string `json:"cidrs"`
 	// Bucket is the name of the bucket; it is created if absent. It is for this
 	// stack alone: versioning, encryption and lifecycle rules are the whole bucket's.

@@ -62,8 +62,8 @@ func TestWhatAClusterCannotBecome(t *testing.T) {
 	}{
 		"as it is":          {there(nil), ""},
 		"raised by Google":  {there(map[string]any{"masterVersion": "1.36.1-gke.7"}), `cluster.version is "1.35"; want at least 1.36, which the cluster has: its release channel raised it`},
-		"another network":   {there(map[string]any{"clusterIpv4Cidr": "10.20.128.0/17"}), `network.cidr is "10.40.0.0/16"; want the range in which the cluster has 10.20.128.0/17: it cannot change`},
-		"other services":    {there(map[string]any{"servicesIpv4Cidr": "172.24.0.0/16"}), `cluster.serviceCIDR is "172.20.0.0/16"; want the range in which the cluster has 172.24.0.0/16: it cannot change`},
+		"another network":   {there(map[string]any{"clusterIpv4Cidr": "10.20.128.0/17"}), `network.cidr is "10.40.0.0/16"; want the one in which the cluster's pods have 10.20.128.0/17: it cannot change`},
+		"other services":    {there(map[string]any{"servicesIpv4Cidr": "172.24.0.0/16"}), `cluster.serviceCIDR is "172.20.0.0/16"; want 172.24.0.0/16, which the cluster has: it cannot change`},
 		"without addresses": {there(map[string]any{"servicesIpv4Cidr": "", "clusterIpv4Cidr": ""}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestThePoolChangesInPlace(t *testing.T) {
 // TestTheKubeconfigHoldsNoCredentials, and names an address that is reached.
 func TestTheKubeconfigHoldsNoCredentials(t *testing.T) {
 	t.Parallel()
-	for file, host := range map[string]string{dev: "https://203.0.113.9", prod: "https://203.0.113.9", inCluster: "https://10.40.64.2"} {
+	for file, host := range map[string]string{dev: "https://203.0.113.9", prod: "https://203.0.113.9", inCluster: "https://10.40.64.2", existingNetwork: "https://10.40.64.2"} {
 		providers := record(t, file).OfType("pulumi:providers:kubernetes")
 		require.Len(t, providers, 2)
 		for _, n := range providers {

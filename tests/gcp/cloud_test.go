@@ -21,6 +21,8 @@ type cloud struct {
 	cluster map[string]any
 	// unpaid projects have no billing account, or none that shows.
 	unpaid bool
+	// network is one that is there.
+	network corporate
 	// early says that no API is enabled.
 	early bool
 }
@@ -102,6 +104,9 @@ func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyM
 		return answer(map[string]any{"settings": []any{map[string]any{"diskSize": size}}})
 	case "gcp:storage/getProjectServiceAccount:getProjectServiceAccount":
 		return answer(map[string]any{"emailAddress": "service-" + projectNumber + "@gs-project-accounts.iam.gserviceaccount.com"})
+	}
+	if strings.HasPrefix(token, "gcp:compute/get") {
+		return c.network.call(token)
 	}
 	return nil, fmt.Errorf("the test knows no answer of Google Cloud to %s", token)
 }

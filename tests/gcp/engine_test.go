@@ -46,7 +46,7 @@ func TestEngine(t *testing.T) {
 
 // TestEveryExampleSettles: what is made once has nothing left to do.
 func TestEveryExampleSettles(t *testing.T) {
-	for _, file := range []string{dev, inCluster} {
+	for _, file := range []string{dev, inCluster, existingNetwork} {
 		newLive(t, file).CheckCreation(t)
 	}
 }

@@ -30,8 +30,9 @@ const (
 
 func production(g *graph.Graph) bool { return !strings.HasSuffix(g.Stack, "-dev") }
 
-// managed says that the database is Cloud SQL.
+// managed says that the database is Cloud SQL, own that the stack makes the network.
 func managed(g *graph.Graph) bool { return !strings.HasSuffix(g.Stack, "-incluster") }
+func own(g *graph.Graph) bool     { return !strings.HasSuffix(g.Stack, "-network") }
 
 // part is each of what some stacks have and others do not.
 func part(g *graph.Graph, has bool, typ string, check func(graph.Node) string) []string {
@@ -89,8 +90,11 @@ func unguarded(g *graph.Graph) []string {
 		return nil
 	}
 	var bad []string
-	for _, typ := range append([]string{network, subnet}, stateful...) {
+	for _, typ := range stateful {
 		bad = append(bad, part(g, managed(g) || !strings.HasPrefix(typ, "gcp:sql/"), typ, when(func(n graph.Node) bool { return !n.Protect || !n.Retain }, "is not protected and retained"))...)
+	}
+	for _, typ := range []string{network, subnet} {
+		bad = append(bad, part(g, own(g), typ, when(func(n graph.Node) bool { return !n.Protect || !n.Retain }, "is not protected and retained"))...)
 	}
 	bad = append(bad, part(g, true, cluster, must(
 		when(func(n graph.Node) bool { return !n.Protect }, "is not protected"), on("deletionProtection", "is not protected by Google")))...)
@@ -98,7 +102,7 @@ func unguarded(g *graph.Graph) []string {
 		on("deletionProtection", "is not protected by its provider"), on("settings.deletionProtectionEnabled", "is not protected by Google")))...)
 	bad = append(bad, part(g, true, bucket, off("forceDestroy", "goes with what is in it"))...)
 	bad = append(bad, part(g, true, "gcp:projects/service:Service", off("disableOnDestroy", "takes the API from the rest of the project"))...)
-	bad = append(bad, part(g, managed(g), "gcp:servicenetworking/connection:Connection", is("deletionPolicy", "ABANDON", "cannot be deleted for days"))...)
+	bad = append(bad, part(g, managed(g) && own(g), "gcp:servicenetworking/connection:Connection", is("deletionPolicy", "ABANDON", "cannot be deleted for days"))...)
 	for _, typ := range []string{"gcp:sql/database:Database", "gcp:sql/user:User"} {
 		bad = append(bad, part(g, managed(g), typ, must(is("deletionPolicy", "ABANDON", "is refused by a server that uses it"),
 			when(func(n graph.Node) bool { return n.DeletedWith == "" }, "is deleted by itself")))...)
@@ -290,10 +294,10 @@ func reachable(g *graph.Graph) []string {
 		off("settings.ipConfiguration.ipv4Enabled", "has a public address"), has("settings.ipConfiguration.privateNetwork", "has no address inside"),
 		is("settings.ipConfiguration.sslMode", "ENCRYPTED_ONLY", "lets plain connections in"),
 		when(func(n graph.Node) bool { return value(n, "settings.ipConfiguration.authorizedNetworks").IsArray() }, "lets networks in")))...)
-	bad = append(bad, part(g, true, network, off("autoCreateSubnetworks", "has subnets in every region"))...)
-	bad = append(bad, part(g, true, subnet, on("privateIpGoogleAccess", "reaches Google's APIs over the internet"))...)
-	bad = append(bad, part(g, true, "gcp:dns/managedZone:ManagedZone", is("visibility", "private", "is public"))...)
-	if records := len(g.OfType("gcp:dns/recordSet:RecordSet")); records != 2 {
+	bad = append(bad, part(g, own(g), network, off("autoCreateSubnetworks", "has subnets in every region"))...)
+	bad = append(bad, part(g, own(g), subnet, on("privateIpGoogleAccess", "reaches Google's APIs over the internet"))...)
+	bad = append(bad, part(g, own(g), "gcp:dns/managedZone:ManagedZone", is("visibility", "private", "is public"))...)
+	if records := len(g.OfType("gcp:dns/recordSet:RecordSet")); own(g) && records != 2 {
 		bad = append(bad, fmt.Sprintf("%d names of Google's APIs; want those that lead inside", records))
 	}
 	plane := ""
@@ -459,7 +463,7 @@ func unoperated(g *graph.Graph) []string {
 		when(func(n graph.Node) bool { return !slices.Contains(n.Ignore, "initialNodeCount") }, "is replaced when its size at the beginning changes"),
 		is("nodeConfig.imageType", "COS_CONTAINERD", "has another image"),
 		on("nodeConfig.gcfsConfig.enabled", "does not stream images")))...)
-	bad = append(bad, part(g, true, "gcp:compute/routerNat:RouterNat", is("natIpAllocateOption", "MANUAL_ONLY", "has other addresses tomorrow"))...)
+	bad = append(bad, part(g, own(g), "gcp:compute/routerNat:RouterNat", is("natIpAllocateOption", "MANUAL_ONLY", "has other addresses tomorrow"))...)
 	bad = append(bad, part(g, true, "gcp:compute/firewall:Firewall", is("allows[0].ports[0]", "9443", "closes the way to webhooks"))...)
 	bad = append(bad, part(g, managed(g), instance, must(
 		when(func(n graph.Node) bool { return production(g) && text(n, "settings.availabilityType") != "REGIONAL" }, "has no standby"),

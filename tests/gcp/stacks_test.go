@@ -19,10 +19,12 @@ const (
 	dev       = "stacks/examples/gcp-dev.yaml"
 	prod      = "stacks/examples/gcp-prod.yaml"
 	inCluster = "stacks/examples/gcp-incluster.yaml"
+
+	existingNetwork = "stacks/examples/gcp-network.yaml"
 )
 
 // files are the stack files that run on Google Cloud.
-var files = []string{dev, prod, inCluster}
+var files = []string{dev, prod, inCluster, existingNetwork}
 
 func newProgram() graph.Program {
 	return &stacks.Program{Platforms: stacks.Platforms{settings.GCP: gcp.New}}
@@ -30,7 +32,7 @@ func newProgram() graph.Program {
 
 var onGCP = &graph.Stacks{
 	Program: newProgram, Files: files, Prod: prod,
-	Cloud: func(graph.Run) graph.Cloud { return cloud{} },
+	Cloud: func(graph.Run) graph.Cloud { return cloud{network: newCorporate()} },
 }
 
 var run, record = onGCP.Run, onGCP.Record
