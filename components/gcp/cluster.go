@@ -22,7 +22,7 @@ const (
 
 // Cluster is GKE with a control plane and nodes in three zones.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
-	c := &platform.Cluster{}
+	c := &platform.Cluster{KeepsSource: true}
 	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
 		return nil, err
 	}

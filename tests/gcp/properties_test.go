@@ -392,6 +392,7 @@ func operated() []graph.Property {
 			"another image":             set("cluster-nodes-pool", "nodeConfig.imageType", "UBUNTU_CONTAINERD"),
 			"no streaming":              set("cluster-nodes-pool", "nodeConfig.gcfsConfig", nil),
 			"no way out":                remove("network-nat"),
+			"requests of other nodes":   set("exposure-loadbalancer", "spec.externalTrafficPolicy", "Cluster"),
 			"an address of the moment":  set("network-nat", "natIpAllocateOption", "AUTO_ONLY"),
 			"no webhooks":               remove("network-webhooks"),
 			"no standby":                set("database-instance", "settings.availabilityType", "ZONAL"),
@@ -484,6 +485,12 @@ func unoperated(g *graph.Graph) []string {
 		when(func(n graph.Node) bool {
 			return number(n, "settings.maintenanceWindow.day") != 7 || number(n, "settings.maintenanceWindow.hour") != 4
 		}, "is upgraded when people work")))...)
+	// Cilium takes what another node passes on for the node's.
+	for _, n := range g.OfType("kubernetes:core/v1:Service") {
+		if text(n, "spec.type") == "LoadBalancer" && text(n, "spec.externalTrafficPolicy") != "Local" {
+			bad = append(bad, n.Key()+" passes requests on between nodes")
+		}
+	}
 	bad = append(bad, stored(g)...)
 	return append(append(append(bad, money(g)...), unwatched(g)...), unready(g)...)
 }
