@@ -101,7 +101,9 @@ func tableArgs(s *settings.Settings, network *platform.Network) netpol.Args {
 			a.SourceCIDRs = netpol.Anywhere()
 		}
 	case "ingress", "gateway":
-		a.ControllerNamespace = s.Exposure.ControllerNamespace
+		if a.ControllerNamespace = s.Exposure.ControllerNamespace; a.ControllerNamespace == "" {
+			a.ControllerCIDRs = network.GatewayCIDRs
+		}
 	}
 	return a
 }
@@ -175,7 +177,7 @@ func (b *build) workload() error {
 	if b.exposure, err = exposure.New(b.ctx, "exposure", exposure.Args{
 		Scope: scope, Mode: s.Exposure.Mode, Host: s.Exposure.Host, Port: s.Exposure.Port,
 		SourceCIDRs: s.Exposure.SourceCIDRs, Annotations: b.annotations(), Variant: b.clusterResult.LoadBalancerVariant, KeepsSource: b.clusterResult.KeepsSource,
-		IngressClass: s.Exposure.IngressClass, ParentGateway: s.Exposure.ParentGateway,
+		IngressClass: s.Exposure.IngressClass, ParentGateway: s.Exposure.ParentGateway, GoogleGateway: s.GoogleGateway(),
 	}, b.inCompute()...); err != nil {
 		return err
 	}

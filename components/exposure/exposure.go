@@ -42,6 +42,8 @@ type Args struct {
 	KeepsSource bool
 	// IngressClass of an Ingress, ParentGateway (namespace/name/listener) of an HTTPRoute.
 	IngressClass, ParentGateway string
+	// GoogleGateway is true for a Gateway of GKE's own controller.
+	GoogleGateway bool
 }
 
 // Exposure is how the gateway is reached.
@@ -143,11 +145,20 @@ func ingress(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMet
 }
 
 // route uses only fields of the Gateway API's standard channel that every
-// implementation has (gateway-api.sigs.k8s.io, v1.4 and later).
+// implementation in a cluster has (gateway-api.sigs.k8s.io, v1.4 and later).
 func route(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaArgs, own []pulumi.ResourceOption) error {
 	parts := strings.SplitN(args.ParentGateway, "/", 3)
 	if len(parts) != 3 {
 		return fmt.Errorf("parent gateway %q is not namespace/name/listener", args.ParentGateway)
+	}
+	rule := pulumi.Map{"backendRefs": pulumi.Array{pulumi.Map{"name": pulumi.String(netpol.Gateway.Name), "port": pulumi.Int(80)}}}
+	if args.GoogleGateway {
+		if err := googlePolicies(ctx, name, args, own); err != nil {
+			return err
+		}
+	} else {
+		// Uploads outlast every default (Envoy's is 15 s).
+		rule["timeouts"] = pulumi.StringMap{"request": pulumi.String("0s")}
 	}
 	_, err := apiextensions.NewCustomResource(ctx, name+"-route", &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("gateway.networking.k8s.io/v1"), Kind: pulumi.String("HTTPRoute"), Metadata: meta,
@@ -156,12 +167,38 @@ func route(ctx *pulumi.Context, name string, args Args, meta *metav1.ObjectMetaA
 				"namespace": pulumi.String(parts[0]), "name": pulumi.String(parts[1]), "sectionName": pulumi.String(parts[2]),
 			}},
 			"hostnames": pulumi.ToStringArray([]string{args.Host}),
-			"rules": pulumi.Array{pulumi.Map{
-				"backendRefs": pulumi.Array{pulumi.Map{"name": pulumi.String(netpol.Gateway.Name), "port": pulumi.Int(80)}},
-				// Uploads outlast every default (Envoy's is 15 s).
-				"timeouts": pulumi.StringMap{"request": pulumi.String("0s")},
-			}},
+			"rules":     pulumi.Array{rule},
 		}},
 	}, own...)
 	return err
+}
+
+// uploadSeconds is how long a request through Google's load balancer may take, whose
+// default of 30 seconds ends an upload.
+const uploadSeconds = 3600
+
+// googlePolicies say what a route cannot say to GKE's controller, which refuses its
+// timeouts: how long a request takes, and that the gateway is healthy at /health and
+// asks for a login elsewhere
+// (cloud.google.com/kubernetes-engine/docs/how-to/configure-gateway-resources).
+func googlePolicies(ctx *pulumi.Context, name string, args Args, own []pulumi.ResourceOption) error {
+	target := pulumi.StringMap{"group": pulumi.String(""), "kind": pulumi.String("Service"), "name": pulumi.String(netpol.Gateway.Name)}
+	for _, policy := range []struct {
+		role, kind string
+		config     pulumi.Map
+	}{
+		{"health", "HealthCheckPolicy", pulumi.Map{"config": pulumi.Map{
+			"type": pulumi.String("HTTP"), "httpHealthCheck": pulumi.StringMap{"requestPath": pulumi.String("/health")},
+		}}},
+		{"timeout", "GCPBackendPolicy", pulumi.Map{"timeoutSec": pulumi.Int(uploadSeconds)}},
+	} {
+		if _, err := apiextensions.NewCustomResource(ctx, name+"-"+policy.role, &apiextensions.CustomResourceArgs{
+			ApiVersion: pulumi.String("networking.gke.io/v1"), Kind: pulumi.String(policy.kind),
+			Metadata:    &metav1.ObjectMetaArgs{Name: pulumi.String(publicName), Namespace: args.Namespace, Labels: pod.Labels(nil, "")},
+			OtherFields: kubernetes.UntypedArgs{"spec": pulumi.Map{"default": policy.config, "targetRef": target}},
+		}, own...); err != nil {
+			return fmt.Errorf("creating the %s: %w", policy.kind, err)
+		}
+	}
+	return nil
 }

@@ -37,9 +37,10 @@ func (p *Platform) newAlerts(ctx *pulumi.Context, name string, parent pulumi.Res
 // alert is a threshold on a metric (cloud.google.com/monitoring/api/metrics_gcp).
 type alert struct {
 	role, why string
-	// resource is what is measured, of the kind that has the metric.
-	resource pulumi.StringInput
-	metric   string
+	// resource is what is measured, of the kind that has the metric, filter which part of
+	// the metric.
+	resource       pulumi.StringInput
+	metric, filter string
 	// aligner makes one value of a period, reducer one of several series, which is none
 	// without it.
 	aligner, reducer string
@@ -64,7 +65,7 @@ func (p *Platform) alert(ctx *pulumi.Context, name, part string, parent pulumi.R
 		Conditions: monitoring.AlertPolicyConditionArray{&monitoring.AlertPolicyConditionArgs{
 			DisplayName: pulumi.String(a.role),
 			ConditionThreshold: &monitoring.AlertPolicyConditionConditionThresholdArgs{
-				Filter:     pulumi.Sprintf(`metric.type="%s" AND %s`, a.metric, a.resource),
+				Filter:     pulumi.Sprintf(`metric.type="%s"%s AND %s`, a.metric, a.filter, a.resource),
 				Comparison: pulumi.String(comparison), ThresholdValue: pulumi.Float64(threshold), Duration: pulumi.String(a.duration),
 				Aggregations: monitoring.AlertPolicyConditionConditionThresholdAggregationArray{aggregation},
 				Trigger:      &monitoring.AlertPolicyConditionConditionThresholdTriggerArgs{Count: pulumi.Int(1)},
@@ -87,7 +88,8 @@ func (p *Platform) databaseAlerts(ctx *pulumi.Context, name string, d *platform.
 		{role: "storage", metric: "disk/bytes_used", above: float64(s.MaxStorageGiB) * gib * 0.8, why: "The database has used 80 % of database.maxStorageGiB, up to which its storage grows; raise it."},
 		{role: "connections", metric: "postgresql/num_backends", reducer: "REDUCE_SUM", above: float64(s.MaxConnections) * 0.8, why: "80 % of max_connections are in use; look for clients outside the platform."},
 		{role: "cpu", metric: "cpu/utilization", above: 0.8, why: "The database's CPU is busy; consider a larger database.instanceType."},
-		{role: "memory", metric: "memory/utilization", above: 0.9, why: "The database is short of memory; consider a larger database.instanceType."},
+		// What the cache takes is not short of anything.
+		{role: "memory", metric: "memory/components", filter: ` AND metric.labels.component=monitoring.regex.full_match("(?i)usage")`, above: 90, why: "The database is short of memory; consider a larger database.instanceType."},
 		{role: "up", metric: "up", below: 1, aligner: "ALIGN_MAX", why: "The database does not answer."},
 	} {
 		a.metric, a.period, a.duration = space+a.metric, "300s", "600s"

@@ -63,6 +63,11 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 		if err != nil {
 			return nil, err
 		}
+		closed, err := p.closed(ctx, name+"-"+prefix, b, made)
+		if err != nil {
+			return nil, err
+		}
+		b.Ready = append(b.Ready, closed...)
 		p.made.buckets[prefix] = made.Name
 		roots[prefix] = pulumi.Sprintf("%s://%s/%s", b.Scheme, made.Name, prefix)
 		b.Ready = append(b.Ready, made)
@@ -75,8 +80,8 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"artifactRoot": b.ArtifactRoot})
 }
 
-// bucket makes a bucket that nobody can read who has no role: no lists of access and
-// nothing public, whatever anybody sets later.
+// bucket makes a bucket without lists of access and never public, whatever anybody sets
+// later.
 func (p *Platform) bucket(ctx *pulumi.Context, name string, b *platform.Bucket, part string, key pulumi.StringPtrInput, after []pulumi.Resource, more func(*storage.BucketArgs)) (*storage.Bucket, error) {
 	args := &storage.BucketArgs{
 		Name: p.unique(part),
@@ -95,6 +100,23 @@ func (p *Platform) bucket(ctx *pulumi.Context, name string, b *platform.Bucket, 
 		return nil, fmt.Errorf("creating the bucket of %s: %w", part, err)
 	}
 	return made, nil
+}
+
+// closed takes from a bucket the roles that Google gives whoever may look at or edit the
+// project as a whole; its owners keep theirs, with which they can delete it
+// (cloud.google.com/storage/docs/access-control/iam-roles#basic-roles-modifiable).
+func (p *Platform) closed(ctx *pulumi.Context, name string, b *platform.Bucket, made *storage.Bucket) ([]pulumi.Resource, error) {
+	var all []pulumi.Resource
+	for _, role := range []string{"legacyObjectReader", "legacyObjectOwner"} {
+		owners, err := storage.NewBucketIAMBinding(ctx, name+"-"+strings.ToLower(strings.TrimPrefix(role, "legacyObject"))+"s", &storage.BucketIAMBindingArgs{
+			Bucket: made.Name, Role: pulumi.String("roles/storage." + role), Members: pulumi.ToStringArray([]string{"projectOwner:" + p.settings.Account}),
+		}, p.child(b)...)
+		if err != nil {
+			return nil, fmt.Errorf("closing the bucket %s: %w", name, err)
+		}
+		all = append(all, owners)
+	}
+	return all, nil
 }
 
 // lifecycle undoes deletions for a while and moves what is old to cheaper classes. It

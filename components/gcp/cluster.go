@@ -23,6 +23,12 @@ const (
 // Cluster is GKE with a control plane and nodes in three zones.
 func (p *Platform) Cluster(ctx *pulumi.Context, name string, _ platform.ClusterArgs, opts ...pulumi.ResourceOption) (*platform.Cluster, error) {
 	c := &platform.Cluster{KeepsSource: true}
+	if p.settings.Exposure.InternalOnGCP() {
+		// One of another kind is another load balancer. Networks that are connected are not
+		// always in the region.
+		c.LoadBalancerVariant = "internal"
+		c.LoadBalancerAnnotations = map[string]string{"networking.gke.io/internal-load-balancer-allow-global-access": "true"}
+	}
 	if err := ctx.RegisterComponentResource(clusterToken, name, c, opts...); err != nil {
 		return nil, err
 	}
@@ -111,7 +117,7 @@ func (p *Platform) gke(ctx *pulumi.Context, name string, c *platform.Cluster, ac
 			ManagedPrometheus: &container.ClusterMonitoringConfigManagedPrometheusArgs{Enabled: pulumi.Bool(false)},
 		},
 		CostManagementConfig: &container.ClusterCostManagementConfigArgs{Enabled: pulumi.Bool(true)},
-		// The pool that a cluster begins with goes at once, but its node has to come up.
+		// The pool that a cluster begins with goes at once, but its nodes have to come up.
 		RemoveDefaultNodePool: pulumi.Bool(true), InitialNodeCount: pulumi.Int(1), NodeConfig: p.firstNode(account),
 		DeletionProtection: pulumi.Bool(p.settings.Protect), ResourceLabels: p.labels(),
 	}, p.child(c, pulumi.Protect(p.settings.Protect), pulumi.DependsOn(before), pulumi.Timeouts(patientTimeouts()),
@@ -119,6 +125,9 @@ func (p *Platform) gke(ctx *pulumi.Context, name string, c *platform.Cluster, ac
 			"nodeConfig", "initialNodeCount",
 			// Google reports what it has encrypted in other words than it was asked for.
 			"databaseEncryption.state",
+			// It may report its own choice, and refuses to have it taken back
+			// (github.com/hashicorp/terraform-provider-google/issues/21948).
+			"dnsConfig",
 		}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating the cluster: %w", err)
@@ -186,8 +195,9 @@ func (p *Platform) grant(ctx *pulumi.Context, name string, parent pulumi.Resourc
 	return given, nil
 }
 
-// kubeconfig asks gke-gcloud-auth-plugin for a token each time, with the login of
-// gcloud or of the pipeline: it holds no credentials.
+// kubeconfig asks gke-gcloud-auth-plugin for a token each time, with the credentials
+// that the provider uses too, those of the application, and not gcloud's own: it holds
+// none.
 func (p *Platform) kubeconfig(cluster *container.Cluster) pulumi.StringOutput {
 	address := cluster.PrivateClusterConfig.PublicEndpoint().Elem()
 	if p.private() {
@@ -201,7 +211,7 @@ func (p *Platform) kubeconfig(cluster *container.Cluster) pulumi.StringOutput {
 			}}},
 			"contexts": []any{map[string]any{"name": "gke", "context": map[string]any{"cluster": "gke", "user": "google"}}},
 			"users": []any{map[string]any{"name": "google", "user": map[string]any{"exec": map[string]any{
-				"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "gke-gcloud-auth-plugin", "interactiveMode": "Never", "provideClusterInfo": true,
+				"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "gke-gcloud-auth-plugin", "args": []any{"--use_application_default_credentials"}, "interactiveMode": "Never", "provideClusterInfo": true,
 			}}}},
 		})
 		if err != nil {

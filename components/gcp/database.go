@@ -1,7 +1,10 @@
 package gcp
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/sql"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -36,9 +39,8 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 	if err != nil {
 		return nil, err
 	}
-	authority := instance.ServerCaCerts.Index(pulumi.Int(0)).Cert().Elem()
 	if err := postgres.Complete(ctx, name, d, postgres.ManagedArgs{
-		Scope: args.Scope, Provider: args.Cluster.Provider, Host: instance.PrivateIpAddress, Server: ready, Authority: authority,
+		Scope: args.Scope, Provider: args.Cluster.Provider, Host: instance.PrivateIpAddress, Server: ready, Authority: p.authorities(ctx, instance),
 		AdminPassword: password, PasswordVersion: version, Protect: p.settings.Protect,
 	}); err != nil {
 		return nil, err
@@ -58,6 +60,24 @@ func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.Dat
 		return nil, err
 	}
 	return kubernetes.DatabaseOn(ctx, p.settings, name, databaseClass, volumes, args, opts...)
+}
+
+// authorities are the instance's, all that are in force: while one is rotated there are
+// two or three, and the server's certificate is signed by any of them
+// (cloud.google.com/sql/docs/postgres/manage-ssl-instance).
+func (p *Platform) authorities(ctx *pulumi.Context, instance *sql.DatabaseInstance) pulumi.StringOutput {
+	found := sql.GetCaCertsOutput(ctx, sql.GetCaCertsOutputArgs{Instance: instance.Name, Project: instance.Project}, pulumi.Provider(p.provider))
+	return found.Certs().ApplyT(func(all []sql.GetCaCertsCert) (string, error) {
+		var texts []string
+		for _, one := range all {
+			texts = append(texts, strings.TrimSpace(one.Cert)+"\n")
+		}
+		if len(texts) == 0 {
+			return "", errors.New("Cloud SQL shows no authority of the instance")
+		}
+		slices.Sort(texts)
+		return strings.Join(texts, ""), nil
+	}).(pulumi.StringOutput)
 }
 
 // instance makes the server with its database and administrator; ready is what must

@@ -20,6 +20,10 @@ import (
 // private.googleapis.com (cloud.google.com/vpc/docs/configure-private-google-access).
 const googleapis = "199.36.153.8/30"
 
+// loadBalancers are where Google's global load balancers and their health checks reach
+// pods from (cloud.google.com/load-balancing/docs/health-check-concepts).
+var loadBalancers = []string{"35.191.0.0/16", "130.211.0.0/22"}
+
 // metadata is where nodes hand out tokens; which of the two a policy sees depends on
 // whether it is asked before or after the address is translated
 // (cloud.google.com/kubernetes-engine/docs/how-to/network-policy).
@@ -132,6 +136,7 @@ func (p *Platform) Network(ctx *pulumi.Context, name string, _ platform.NetworkA
 		return nil, fmt.Errorf("reading cluster.serviceCIDR: %w", err)
 	}
 	n.APIServerCIDRs = []string{p.made.ranges.apiServer.String(), services.Addr().Next().String() + "/32"}
+	n.GatewayCIDRs = loadBalancers
 	n.Store = append([]netpol.Endpoint{{CIDRs: store, Port: 443, Why: "the bucket"}}, metadata...)
 	if p.settings.Database.Mode == "managed" {
 		n.Database = []netpol.Endpoint{{CIDRs: []string{p.made.ranges.database.String()}, Port: netpol.PostgreSQL.Number}}
@@ -276,7 +281,7 @@ func hosts(cidr string) ([]string, error) {
 const webhookPort = "9443"
 
 // webhooks lets the control plane ask webhooks on the nodes: GKE's own rules know
-// kubelet and port 443 only
+// kubelet and port 443 only, and not every cluster has a tunnel for the rest
 // (cloud.google.com/kubernetes-engine/docs/how-to/private-clusters).
 func (p *Platform) webhooks(ctx *pulumi.Context, name string, n *platform.Network) (pulumi.Resource, error) {
 	rule, err := compute.NewFirewall(ctx, name+"-webhooks", &compute.FirewallArgs{

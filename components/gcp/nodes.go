@@ -15,6 +15,9 @@ import (
 // (cloud.google.com/kubernetes-engine/docs/how-to/hardening-your-cluster).
 const roleNode = "roles/container.defaultNodeServiceAccount"
 
+// roleImages lets nodes pull images from the project's Artifact Registry.
+const roleImages = "roles/artifactregistry.reader"
+
 // What every node has.
 const (
 	diskType  = "pd-balanced"
@@ -43,14 +46,22 @@ func (p *Platform) nodeAccount(ctx *pulumi.Context, name string, c *platform.Clu
 	if err != nil {
 		return nodeAccount{}, err
 	}
+	ready := []pulumi.Resource{role}
+	if p.settings.ArtifactRegistry() {
+		pull, err := p.grant(ctx, name+"-nodes-images", c, roleImages, member(account.Email))
+		if err != nil {
+			return nodeAccount{}, err
+		}
+		ready = append(ready, pull)
+	}
 	if p.made.disks, p.made.disksReady, err = p.key(ctx, c, name+"-disks", "disks", p.usual("compute-system")); err != nil {
 		return nodeAccount{}, err
 	}
-	return nodeAccount{account.Email, append([]pulumi.Resource{role}, p.made.disksReady...)}, nil
+	return nodeAccount{account.Email, append(ready, p.made.disksReady...)}, nil
 }
 
-// firstNode is the one that every cluster begins with and that goes at once: the
-// project's rules about nodes hold for it too.
+// firstNode is what every cluster begins with, one in each zone, and that goes at once:
+// the project's rules about nodes hold for it too.
 func (p *Platform) firstNode(account nodeAccount) *container.ClusterNodeConfigArgs {
 	return &container.ClusterNodeConfigArgs{
 		MachineType: pulumi.String("e2-medium"), DiskType: pulumi.String(diskType), DiskSizeGb: pulumi.Int(20), ImageType: pulumi.String(imageType),

@@ -34,23 +34,11 @@ func (p *Platform) lookUpCluster(ctx *pulumi.Context) error {
 	}
 	p.cluster = found
 	var problems settings.Problems
-	p.checkVersion(&problems)
 	p.checkNetwork(&problems)
 	if len(problems) > 0 {
 		return problems
 	}
 	return nil
-}
-
-// checkVersion is about a version below the cluster's: the release channel raises it
-// by itself, and nothing lowers it.
-func (p *Platform) checkVersion(problems *settings.Problems) {
-	has := strings.Split(p.cluster.MasterVersion, ".")
-	if len(has) < 2 {
-		return
-	}
-	minor := has[0] + "." + has[1]
-	problems.Want(p.settings.Cluster.Version >= minor, "cluster.version", p.settings.Cluster.Version, "at least %s, which the cluster has: its release channel raised it", minor)
 }
 
 // checkNetwork is about addresses, which stay for as long as the cluster does.

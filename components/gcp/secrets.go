@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/projects"
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/secretmanager"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -28,6 +29,16 @@ func (p *Platform) Copy(ctx *pulumi.Context, name string, logins map[string]pulu
 	key, ready, err := p.key(ctx, c, name, "secrets", agent)
 	if err != nil {
 		return err
+	}
+	// Who read a login, which nobody keeps otherwise
+	// (cloud.google.com/secret-manager/docs/audit-logging).
+	if _, err := projects.NewIAMAuditConfig(ctx, name+"-audit", &projects.IAMAuditConfigArgs{
+		Project: pulumi.String(p.settings.Account), Service: pulumi.String("secretmanager.googleapis.com"),
+		AuditLogConfigs: projects.IAMAuditConfigAuditLogConfigArray{
+			&projects.IAMAuditConfigAuditLogConfigArgs{LogType: pulumi.String("DATA_READ")}, &projects.IAMAuditConfigAuditLogConfigArgs{LogType: pulumi.String("ADMIN_READ")},
+		},
+	}, p.child(c, pulumi.DependsOn(p.made.enabled))...); err != nil {
+		return fmt.Errorf("keeping who reads logins: %w", err)
 	}
 	all := maps.Clone(logins)
 	if p.made.admin != nil {

@@ -29,6 +29,13 @@ func (p *Platform) services(ctx *pulumi.Context, name string, opts ...pulumi.Res
 	if p.settings.Budget.Enabled {
 		all = append(all, "billingbudgets", "pubsub")
 	}
+	if p.settings.ArtifactRegistry() {
+		all = append(all, "artifactregistry")
+	}
+	if p.settings.Cluster.ImageStreaming {
+		// cloud.google.com/kubernetes-engine/docs/how-to/image-streaming
+		all = append(all, "containerfilesystem")
+	}
 	p.made.services = map[string]*projects.Service{}
 	p.made.enabled = []pulumi.Resource{first}
 	for _, service := range all {

@@ -74,6 +74,9 @@ var (
 	ObjectStore = Workload{"minio", nameLabel, []Port{S3}}
 	// Operator is CloudNativePG, in a namespace of its own.
 	Operator = Workload{"cloudnative-pg", nameLabel, []Port{Webhook, OperatorMetrics}}
+	// Tunnel are the pods in kube-system through which an API server outside of the
+	// cluster's network calls webhooks (kubernetes.io/docs/tasks/extend-kubernetes/setup-konnectivity).
+	Tunnel = Workload{"konnectivity-agent", "k8s-app", nil}
 )
 
 // Labels select the pods of the workload.
@@ -120,6 +123,9 @@ type Args struct {
 	SourceCIDRs []string
 	// ControllerNamespace is where an ingress controller runs; empty without one.
 	ControllerNamespace string
+	// ControllerCIDRs are where a load balancer of the cloud's is that routes to pods
+	// instead of one.
+	ControllerCIDRs []string
 	// MonitoringNamespace may scrape metrics; empty is nobody.
 	MonitoringNamespace string
 }
@@ -154,6 +160,9 @@ func Edges(a Args) []Edge {
 	}
 	if a.ControllerNamespace != "" {
 		edges = append(edges, Edge{Peer{Namespace: a.ControllerNamespace}, in(Gateway), []Port{GatewayHTTP}, "the ingress controller; the gateway asks for the login"})
+	}
+	if len(a.ControllerCIDRs) > 0 {
+		edges = append(edges, Edge{Peer{CIDRs: a.ControllerCIDRs}, in(Gateway), []Port{GatewayHTTP}, "the cloud's load balancer; the gateway asks for the login"})
 	}
 	edges = append(edges, a.databaseEdges()...)
 	edges = append(edges, a.storeEdges()...)
@@ -238,6 +247,8 @@ func (a Args) apiServerPorts() []Port {
 func OperatorEdges(a Args) []Edge {
 	edges := []Edge{
 		{Peer{CIDRs: Anywhere()}, in(Operator), []Port{Webhook}, "the API server calls the webhooks from an address Kubernetes does not name"},
+		// Addresses do not stand for pods: with Cilium a tunnel would be shut out.
+		{Peer{Namespace: "kube-system", Workload: &Tunnel}, in(Operator), []Port{Webhook}, "on some clouds the API server calls them through a tunnel"},
 		{in(Operator), a.apiServer(), a.apiServerPorts(), "the operator watches its objects"},
 		{in(Operator), Peer{EveryNamespace: true, Workload: &Database}, []Port{PostgreSQLStatus}, "the state of instances"},
 	}

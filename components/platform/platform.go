@@ -51,6 +51,9 @@ type Network struct {
 	APIServerPorts []int
 	// DNSCIDRs are resolvers that pods use besides the DNS pods of kube-system.
 	DNSCIDRs []string
+	// GatewayCIDRs are where the cloud's own load balancers of Gateways reach pods from;
+	// empty without such.
+	GatewayCIDRs []string
 	// Store and Database are where the bucket, with what hands out credentials for
 	// it, and a managed database answer; empty for those in the cluster.
 	Store, Database []netpol.Endpoint

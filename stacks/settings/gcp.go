@@ -60,6 +60,18 @@ const gcpInternalLoadBalancer = "networking.gke.io/load-balancer-type"
 // internet does not reach.
 func (e Exposure) InternalOnGCP() bool { return e.Annotations[gcpInternalLoadBalancer] == "Internal" }
 
+// GoogleGateway says whether the Gateway is of GKE's own controller, whose load
+// balancers are outside of the cluster.
+func (s *Settings) GoogleGateway() bool {
+	return s.Platform == GCP && s.Exposure.Mode == "gateway" && s.Exposure.ControllerNamespace == ""
+}
+
+// ArtifactRegistry says whether images come from Google's, from which nodes pull with a
+// role of their own.
+func (s *Settings) ArtifactRegistry() bool {
+	return s.Cluster.ImageStreaming || strings.Contains(s.Images.Registry+"/"+s.Images.MLflow, ".pkg.dev/")
+}
+
 // gcp lays Google Cloud's defaults over the common ones: e2 is the cheapest type of
 // 4 vCPU and 16 GiB, n2 has them for itself.
 func (s *Settings) gcp(profile Profile) {
@@ -68,7 +80,6 @@ func (s *Settings) gcp(profile Profile) {
 	s.Cluster.ServiceCIDR = "172.20.0.0/16"
 	s.Cluster.APIServerPorts = []int{443}
 	s.Cluster.Nodes = Nodes{Type: "n2-standard-4", DiskGiB: 100, Min: 3, Desired: 3, Max: 6}
-	s.Cluster.ImageStreaming = true
 	s.Database.Mode, s.Database.InstanceType, s.Database.HighAvailability = "managed", "db-custom-2-8192", true
 	s.Database.MaxStorageGiB = 1000
 	s.Artifacts.Store, s.Artifacts.Bucket, s.Artifacts.Region = "managed", "", ""

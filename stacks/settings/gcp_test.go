@@ -44,6 +44,11 @@ func TestTheDefaultsOfGCPFit(t *testing.T) {
 		_, err := load(onGCPCloud().with(config{"cluster": `{"admins": ["` + who + `"], "apiAccessCIDRs": ["198.51.100.0/24"]}`}))
 		require.NoError(t, err, who)
 	}
+	for controller, own := range map[string]bool{"": true, "envoy": false} {
+		s, err := load(onGCPCloud().with(config{"exposure": `{"mode": "gateway", "host": "a.b", "parentGateway": "gateways/external/https", "controllerNamespace": "` + controller + `"}`}))
+		require.NoError(t, err)
+		assert.Equal(t, own, s.GoogleGateway())
+	}
 }
 
 // onGCP are mistakes about Google Cloud.

@@ -55,7 +55,7 @@ type Settings struct {
 	// one nothing is changed.
 	Account string `json:"account"`
 	// Tags are put on every cloud resource that can carry them, and as labels
-	// on the namespace.
+	// on the namespace. On GCP they are labels: small letters, digits, _ and -.
 	Tags map[string]string `json:"tags"`
 
 	Network    Network    `json:"network"`
@@ -200,7 +200,8 @@ type Cluster struct {
 	// port 53: 169.254.20.10/32 for NodeLocal DNSCache
 	// (kubernetes.io/docs/tasks/administer-cluster/nodelocaldns).
 	DNSCIDRs []string `json:"dnsCIDRs"`
-	// Version is the Kubernetes version of a managed cluster.
+	// Version is the Kubernetes version of a managed cluster, on GCP the lowest: its
+	// release channel raises it.
 	Version string `json:"version"`
 	// APIAccessCIDRs may reach the API server of a managed cluster from outside
 	// its network: public addresses, among them those of whatever runs pulumi.
@@ -210,12 +211,14 @@ type Cluster struct {
 	// of a VPN or of a runner. Without apiAccessCIDRs it has no public one.
 	PrivateAccessCIDRs []string `json:"privateAccessCIDRs"`
 	// ServiceCIDR is the range of the Services' addresses in a managed cluster, of 12
-	// to 24 bits: one that no network has which pods or clients are in. It cannot
+	// to 24 bits (16 on GCP): one that no network has which pods or clients are in. It cannot
 	// change later.
 	ServiceCIDR string `json:"serviceCIDR"`
 	// Admins administer a managed cluster: ARNs of IAM roles and users, on Azure
 	// group:, user: or servicePrincipal: and the object id in Entra, on GCP group:, user:
-	// or serviceAccount: and the mail address. Whoever runs pulumi up must be one of them.
+	// or serviceAccount: and the mail address, or a principal:// or principalSet:// of
+	// another identity provider. Whoever runs pulumi up must be one of them, on GCP
+	// Kubernetes Engine Admin.
 	Admins []string `json:"admins"`
 	// Viewers look at everything in a managed cluster but Secrets; like admins.
 	Viewers []string `json:"viewers"`
@@ -258,7 +261,8 @@ type Nodes struct {
 	// servers (mlflow.tmpGiB) and a dump of the database while it is uploaded or
 	// restored; kubelet evicts pods when it is full.
 	DiskGiB int `json:"diskGiB"`
-	// Min, Desired and Max bound the number of nodes.
+	// Min, Desired and Max bound the number of nodes. Desired is what a cluster begins
+	// with on Azure and GCP, there 1, 2 or a multiple of 3.
 	Min     int `json:"min"`
 	Desired int `json:"desired"`
 	Max     int `json:"max"`
@@ -309,7 +313,7 @@ type Backup struct {
 	// Schedule in cron syntax, UTC.
 	Schedule string `json:"schedule"`
 	// RetentionDays is how long a backup is kept; the newest ones are never
-	// pruned, however old.
+	// pruned, however old. On GCP it is the number of Cloud SQL's own daily backups, too.
 	RetentionDays int `json:"retentionDays"`
 	// PairedRegion keeps the server's own backups in a second region, too: on Azure the
 	// one that it pairs with region. It is decided when the server is made.
@@ -432,7 +436,9 @@ type Exposure struct {
 	// passwords cross the network in clear.
 	ParentGateway string `json:"parentGateway"`
 	// ControllerNamespace is where the ingress or Gateway API controller's pods
-	// run; only they reach the gateway, with modes ingress and gateway.
+	// run; only they reach the gateway, with modes ingress and gateway. On GCP empty
+	// with mode gateway is GKE's own controller and a GatewayClass of a global external
+	// load balancer.
 	ControllerNamespace string `json:"controllerNamespace"`
 	// TLS of the gateway; in modes ingress and gateway the controller ends TLS.
 	TLS TLS `json:"tls"`

@@ -281,7 +281,7 @@ func (s *Settings) checkExposure(p *Problems) {
 	if s.onCloud() {
 		checkIPv4(p, "exposure.sourceCIDRs", e.SourceCIDRs)
 	}
-	if e.Mode == "ingress" || e.Mode == "gateway" {
+	if e.Mode == "ingress" || e.Mode == "gateway" && s.Platform != GCP {
 		p.required(e.ControllerNamespace != "", "exposure.controllerNamespace", "with exposure.mode "+e.Mode)
 	}
 	if e.Mode == "gateway" {

@@ -50,8 +50,10 @@ func (s spoke) call(token string, args resource.PropertyMap) (resource.PropertyM
 	if token == "azure-native:network:getVirtualNetwork" && len(s.vnet) > 0 {
 		return resource.NewPropertyMapFromMap(s.vnet), nil
 	}
-	if subnet, ok := s.subnets[args["subnetName"].StringValue()]; ok && token == "azure-native:network:getSubnet" {
-		return resource.NewPropertyMapFromMap(subnet), nil
+	if token == "azure-native:network:getSubnet" {
+		if subnet, ok := s.subnets[args["subnetName"].StringValue()]; ok {
+			return resource.NewPropertyMapFromMap(subnet), nil
+		}
 	}
 	return nil, errors.New(`Status=404 Code="ResourceNotFound" Message="The Resource was not found."`)
 }

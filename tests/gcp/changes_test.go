@@ -61,7 +61,7 @@ func TestWhatAClusterCannotBecome(t *testing.T) {
 		want    string
 	}{
 		"as it is":          {there(nil), ""},
-		"raised by Google":  {there(map[string]any{"masterVersion": "1.36.1-gke.7"}), `cluster.version is "1.35"; want at least 1.36, which the cluster has: its release channel raised it`},
+		"raised by Google":  {there(map[string]any{"masterVersion": "1.39.1-gke.7"}), ""},
 		"another network":   {there(map[string]any{"clusterIpv4Cidr": "10.20.128.0/17"}), `network.cidr is "10.40.0.0/16"; want the one in which the cluster's pods have 10.20.128.0/17: it cannot change`},
 		"other services":    {there(map[string]any{"servicesIpv4Cidr": "172.24.0.0/16"}), `cluster.serviceCIDR is "172.20.0.0/16"; want 172.24.0.0/16, which the cluster has: it cannot change`},
 		"without addresses": {there(map[string]any{"servicesIpv4Cidr": "", "clusterIpv4Cidr": ""}), ""},
@@ -250,7 +250,7 @@ func TestTheKubeconfigHoldsNoCredentials(t *testing.T) {
 		for _, n := range providers {
 			kubeconfig := text(n, "kubeconfig")
 			assert.Contains(t, kubeconfig, `"server":"`+host+`"`, file)
-			assert.Contains(t, kubeconfig, `"command":"gke-gcloud-auth-plugin"`)
+			assert.Contains(t, kubeconfig, `"args":["--use_application_default_credentials"],"command":"gke-gcloud-auth-plugin"`)
 			assert.NotContains(t, kubeconfig, "token")
 		}
 	}
@@ -265,8 +265,63 @@ func TestConnectionsVerifyTheServer(t *testing.T) {
 				assert.Contains(t, fmt.Sprint(value(n, "stringData")), "sslmode="+want+"&sslrootcert=/etc/database/ca.crt", file)
 			}
 			if n.Name == "database-ca" {
-				assert.Contains(t, fmt.Sprint(value(n, "stringData")), "BEGIN CERTIFICATE")
+				for _, authority := range []string{"active", "next"} {
+					assert.Contains(t, fmt.Sprint(value(n, "stringData")), "BEGIN CERTIFICATE----- "+authority)
+				}
 			}
 		}
 	}
+}
+
+// TestAGatewayOfGoogles: its load balancer is no pod, asks for its health and refuses
+// what a route says about time.
+func TestAGatewayOfGoogles(t *testing.T) {
+	t.Parallel()
+	kinds := func(controller string) (map[string]graph.Node, string) {
+		r := run(t, prod)
+		r.Config[settings.Project+":exposure"] = `{"mode": "gateway", "host": "mlflow.example.com", "parentGateway": "gateways/external/https", "controllerNamespace": "` + controller + `"}`
+		g, err := graph.Record(r, newProgram())
+		require.NoError(t, err)
+		found, policy := map[string]graph.Node{}, ""
+		for _, n := range g.Nodes {
+			found[n.Type[strings.LastIndex(n.Type, ":")+1:]] = n
+			if n.Name == "workspace-netpol-gateway" {
+				policy = fmt.Sprint(n.Inputs)
+			}
+		}
+		return found, policy
+	}
+	google, policy := kinds("")
+	assert.True(t, value(google["HTTPRoute"], "spec.rules[0].timeouts").IsNull())
+	assert.Equal(t, "/health", text(google["HealthCheckPolicy"], "spec.default.config.httpHealthCheck.requestPath"))
+	assert.InDelta(t, 3600, number(google["GCPBackendPolicy"], "spec.default.timeoutSec"), 0)
+	for _, kind := range []string{"HealthCheckPolicy", "GCPBackendPolicy"} {
+		assert.Equal(t, "gateway", text(google[kind], "spec.targetRef.name"))
+	}
+	assert.Contains(t, policy, "35.191.0.0/16")
+	assert.Contains(t, policy, "130.211.0.0/22")
+
+	own, policy := kinds("envoy-gateway")
+	assert.Equal(t, "0s", text(own["HTTPRoute"], "spec.rules[0].timeouts.request"))
+	assert.NotContains(t, own, "HealthCheckPolicy")
+	assert.NotContains(t, policy, "35.191.0.0/16")
+	assert.Contains(t, policy, "envoy-gateway")
+}
+
+// TestAnInternalLoadBalancer is reached from other regions, and another one than the
+// public one.
+func TestAnInternalLoadBalancer(t *testing.T) {
+	t.Parallel()
+	service := func(file string) graph.Node {
+		for _, n := range record(t, file).OfType("kubernetes:core/v1:Service") {
+			if text(n, "spec.type") == "LoadBalancer" {
+				return n
+			}
+		}
+		panic("no load balancer")
+	}
+	inside, outside := service(inCluster), service(prod)
+	assert.Equal(t, "true", text(inside, `metadata.annotations["networking.gke.io/internal-load-balancer-allow-global-access"]`))
+	assert.Empty(t, text(outside, `metadata.annotations["networking.gke.io/internal-load-balancer-allow-global-access"]`))
+	assert.NotEqual(t, inside.Name, outside.Name)
 }

@@ -59,8 +59,8 @@ func (c cloud) Computed(n graph.Node) resource.PropertyMap {
 	case "gcp:serviceaccount/account:Account":
 		set("email", text(n, "accountId")+"@p.iam.gserviceaccount.com")
 	case "gcp:projects/serviceIdentity:ServiceIdentity":
-		service, _, _ := strings.Cut(text(n, "service"), ".")
-		set("email", "service-"+projectNumber+"@gcp-sa-"+service+".iam.gserviceaccount.com")
+		agent := map[string]string{"sqladmin.googleapis.com": "gcp-sa-cloud-sql", "secretmanager.googleapis.com": "gcp-sa-secretmanager"}[text(n, "service")]
+		set("email", "service-"+projectNumber+"@"+agent+".iam.gserviceaccount.com")
 	case "gcp:monitoring/notificationChannel:NotificationChannel":
 		set("name", "projects/p/notificationChannels/"+n.Name)
 	case "gcp:container/cluster:Cluster":
@@ -71,7 +71,6 @@ func (c cloud) Computed(n graph.Node) resource.PropertyMap {
 		set("selfLink", "https://container.googleapis.com/v1/projects/p/locations/r/clusters/"+name)
 	case "gcp:sql/databaseInstance:DatabaseInstance":
 		set("privateIpAddress", "10.40.64.3")
-		set("serverCaCerts", []any{map[string]any{"cert": "-----BEGIN CERTIFICATE----- of " + name, "commonName": "C=US"}})
 	}
 	return out
 }
@@ -102,6 +101,11 @@ func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyM
 			return nil, errors.New("googleapi: Error 404: The Cloud SQL instance does not exist., instanceDoesNotExist")
 		}
 		return answer(map[string]any{"settings": []any{map[string]any{"diskSize": size}}})
+	case "gcp:sql/getCaCerts:getCaCerts":
+		return answer(map[string]any{"certs": []any{
+			map[string]any{"cert": "-----BEGIN CERTIFICATE----- next of " + args["instance"].StringValue()},
+			map[string]any{"cert": "-----BEGIN CERTIFICATE----- active of " + args["instance"].StringValue()},
+		}})
 	case "gcp:storage/getProjectServiceAccount:getProjectServiceAccount":
 		return answer(map[string]any{"emailAddress": "service-" + projectNumber + "@gs-project-accounts.iam.gserviceaccount.com"})
 	}

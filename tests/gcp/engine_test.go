@@ -37,7 +37,9 @@ func TestEngine(t *testing.T) {
 	l.CheckChange(t, "budget.monthlyUSD", 2500, "update budget-monthly")
 	l.CheckChange(t, "database.instanceType", "db-custom-8-32768", "update database-instance")
 	l.CheckChange(t, "database.maxConnections", 500, "update database-instance", "update database-alert-connections")
-	l.CheckChange(t, "database.iamAuthentication", false, "update database-instance")
+	l.CheckChange(t, "database.iamAuthentication", true, "update database-instance")
+	l.CheckChange(t, "cluster.imageStreaming", true, "create services-artifactregistry", "create services-containerfilesystem", "create cluster-nodes-images", "update cluster-nodes-pool")
+	l.CheckChange(t, "cluster.version", "1.36", "update cluster-gke")
 
 	l.CheckRefusal(t, "network.cidr", "10.44.0.0/16")
 	// Google's own protection goes before.
@@ -74,7 +76,7 @@ func TestTheStateOfAReleaseIsUpdated(t *testing.T) {
 
 func TestTheRootProgramRunsIt(t *testing.T) {
 	provider.CheckRootProgram(t, provider.RootProgram{
-		Run: run(t, dev), File: dev, Package: "gcp", Shows: "gcp:container/cluster:Cluster",
+		Run: run(t, dev), File: dev, Package: "gcp", Shows: "gcp:container:Cluster",
 		Mistake: [2]string{"ml-platform-dev", "Mine"}, Says: `account is "Mine"; want the id of the project`,
 	})
 }

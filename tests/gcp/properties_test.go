@@ -126,9 +126,10 @@ var labelled = map[string]string{
 // unlabelled are the types that take no labels.
 var unlabelled = []string{
 	network, subnet, budget, "gcp:compute/router:Router", "gcp:compute/routerNat:RouterNat", "gcp:compute/firewall:Firewall", "gcp:dns/recordSet:RecordSet",
-	"gcp:kms/keyRing:KeyRing", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember", "gcp:projects/iAMMember:IAMMember", "gcp:projects/service:Service",
+	"gcp:kms/keyRing:KeyRing", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember", "gcp:projects/iAMMember:IAMMember", "gcp:projects/iAMAuditConfig:IAMAuditConfig", "gcp:projects/service:Service",
 	"gcp:projects/serviceIdentity:ServiceIdentity", "gcp:secretmanager/secretVersion:SecretVersion", "gcp:serviceaccount/account:Account",
 	"gcp:servicenetworking/connection:Connection", "gcp:sql/database:Database", "gcp:sql/user:User", "gcp:storage/bucketIAMMember:BucketIAMMember",
+	"gcp:storage/bucketIAMBinding:BucketIAMBinding",
 }
 
 func untagged(g *graph.Graph) []string {
@@ -265,6 +266,8 @@ func closed() []graph.Property {
 			"editor":             set("cluster-nodes-role", "role", "roles/editor"),
 			"a key for others":   set("database-key-use", "member", "serviceAccount:a@b.iam.gserviceaccount.com"),
 			"an extra role":      copying("identity-access", "identity-more"),
+			"viewers read":       remove("bucket-artifacts-readers"),
+			"editors too":        set("bucket-backups-owners", "members", []any{"projectOwner:ml-platform-prod", "projectEditor:ml-platform-prod"}),
 			"viewers":            edit(logical("viewer", "user:ana@example.com"), func(n *graph.Node) { n.Inputs = n.Inputs.Copy(); delete(n.Inputs, "role") }),
 			"nobody administers": remove(logical("admin", "group:ml-platform@example.com")),
 		}},
@@ -318,6 +321,15 @@ func roles(g *graph.Graph) []string {
 	for _, n := range g.OfType("gcp:storage/bucketIAMMember:BucketIAMMember") {
 		add(n, text(n, "bucket"))
 	}
+	for _, n := range g.OfType("gcp:storage/bucketIAMBinding:BucketIAMBinding") {
+		who := value(n, "members").ArrayValue()
+		if len(who) != 1 || who[0].StringValue() != "projectOwner:"+project(g) {
+			got = append(got, n.Key()+" is for others than the project's owners")
+		}
+	}
+	if closed := len(g.OfType("gcp:storage/bucketIAMBinding:BucketIAMBinding")); closed != 4 {
+		got = append(got, fmt.Sprintf("%d roles of the project's viewers and editors are taken; want two on each of two buckets", closed))
+	}
 	for _, n := range g.OfType("gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember") {
 		id := text(n, "cryptoKeyId")
 		add(n, id[strings.LastIndex(id, "/")+1:])
@@ -343,7 +355,7 @@ func roles(g *graph.Graph) []string {
 		person("admin", "group:ml-platform@example.com"),
 	}
 	if managed(g) {
-		want = append(want, "database-key-use: "+encrypt+" on database for "+agent("gcp-sa-sqladmin"))
+		want = append(want, "database-key-use: "+encrypt+" on database for "+agent("gcp-sa-cloud-sql"))
 	}
 	if name == "prod" {
 		want = append(want, person("admin", "serviceAccount:pipeline@ml-platform-prod.iam.gserviceaccount.com"), person("viewer", "user:ana@example.com"))
@@ -391,6 +403,7 @@ func operated() []graph.Property {
 			"the autoscaler is undone":  edit("cluster-nodes-pool", func(n *graph.Node) { n.Ignore = nil }),
 			"another image":             set("cluster-nodes-pool", "nodeConfig.imageType", "UBUNTU_CONTAINERD"),
 			"no streaming":              set("cluster-nodes-pool", "nodeConfig.gcfsConfig", nil),
+			"nobody sees who reads":     remove("secrets-audit"),
 			"no way out":                remove("network-nat"),
 			"requests of other nodes":   set("exposure-loadbalancer", "spec.externalTrafficPolicy", "Cluster"),
 			"an address of the moment":  set("network-nat", "natIpAllocateOption", "AUTO_ONLY"),
@@ -463,7 +476,8 @@ func unoperated(g *graph.Graph) []string {
 		when(func(n graph.Node) bool { return number(n, "upgradeSettings.maxSurge") < 1 }, "has no node to spare for an upgrade"),
 		when(func(n graph.Node) bool { return !slices.Contains(n.Ignore, "initialNodeCount") }, "is replaced when its size at the beginning changes"),
 		is("nodeConfig.imageType", "COS_CONTAINERD", "has another image"),
-		on("nodeConfig.gcfsConfig.enabled", "does not stream images")))...)
+		off("nodeConfig.gcfsConfig.enabled", "streams images, which no example asks for")))...)
+	bad = append(bad, part(g, true, "gcp:projects/iAMAuditConfig:IAMAuditConfig", is("auditLogConfigs[0].logType", "DATA_READ", "does not keep who reads logins"))...)
 	bad = append(bad, part(g, own(g), "gcp:compute/routerNat:RouterNat", is("natIpAllocateOption", "MANUAL_ONLY", "has other addresses tomorrow"))...)
 	bad = append(bad, part(g, true, "gcp:compute/firewall:Firewall", is("allows[0].ports[0]", "9443", "closes the way to webhooks"))...)
 	bad = append(bad, part(g, managed(g), instance, must(
@@ -569,7 +583,7 @@ func unwatched(g *graph.Graph) []string {
 		}
 		return ""
 	})
-	for _, metric := range []string{"disk/bytes_used", "postgresql/num_backends", "cpu/utilization", "memory/utilization", "database/up", "storage/v2/total_bytes"} {
+	for _, metric := range []string{"disk/bytes_used", "postgresql/num_backends", "cpu/utilization", "memory/components", "database/up", "storage/v2/total_bytes"} {
 		if !strings.Contains(watched, metric) && (managed(g) || metric == "storage/v2/total_bytes") {
 			bad = append(bad, "nobody watches "+metric)
 		}

@@ -82,7 +82,7 @@ func fields(s *ast.StructType) []field {
 func configurationPage(types map[string][]field) string {
 	var columns []map[string]string
 	head, rule := "| key |", "|---|"
-	for _, platform := range []settings.Platform{settings.Kubernetes, settings.AWS, settings.Azure} {
+	for _, platform := range []settings.Platform{settings.Kubernetes, settings.AWS, settings.Azure, settings.GCP} {
 		for _, profile := range []settings.Profile{settings.Dev, settings.Production} {
 			columns = append(columns, flat(settings.Defaults(platform, profile)))
 			head += fmt.Sprintf(" %s %s |", platform, profile)

@@ -67,6 +67,7 @@ var resources = map[string]string{
 	"google_sql_database_instance":            "sql/DatabaseInstance",
 	"google_sql_user":                         "sql/User",
 	"google_storage_bucket":                   "storage/Bucket",
+	"google_storage_bucket_iam_binding":       "storage/BucketIAMBinding",
 	"google_storage_bucket_iam_member":        "storage/BucketIAMMember",
 }
 
