@@ -136,7 +136,7 @@ func TestTheProviderReplacesWhatTheFakeDoes(t *testing.T) {
 		{"cluster-nodes-pool", "initialNodeCount", 2, true},
 		{"cluster-nodes-pool", "autoscaling.totalMaxNodeCount", 12, false},
 		{"cluster-nodes-pool", "nodeConfig.bootDiskKmsKey", "projects/p/locations/r/keyRings/k/cryptoKeys/other", true},
-		{"cluster-nodes-pool", "nodeConfig.gcfsConfig.enabled", false, false},
+		{"cluster-nodes-pool", "nodeConfig.gcfsConfig.enabled", true, false},
 		{"database-instance", "region", "europe-west1", true},
 		{"database-instance", "encryptionKeyName", "projects/p/locations/r/keyRings/k/cryptoKeys/other", true},
 		{"database-instance", "settings.tier", "db-custom-8-32768", false},
