@@ -63,7 +63,7 @@ func (p *Platform) Database(ctx *pulumi.Context, name string, args platform.Data
 // inCluster is the database of platform kubernetes on disks that a key of the stack
 // encrypts.
 func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.DatabaseArgs, opts ...pulumi.ResourceOption) (*platform.Database, error) {
-	volumes, err := p.volumes(ctx, name+"-volumes", args.Cluster, opts...)
+	volumes, err := p.volumes(args.Cluster).New(ctx, name+"-volumes", opts...)
 	if err != nil {
 		return nil, err
 	}

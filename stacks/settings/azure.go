@@ -101,12 +101,7 @@ func (s *Settings) checkAzure(p *Problems) {
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least who runs pulumi up: nobody else has access")
 	s.checkPeople(p, azurePrincipal, "group:, user: or servicePrincipal: and the object id in Entra")
-	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
-		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
-	checkPrivate(p, c.PrivateAccessCIDRs)
-	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	s.checkPublicAccess(p, "public addresses")
+	s.checkAPIAccess(p, "public addresses")
 	// learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges
 	p.Want(len(c.APIAccessCIDRs) <= 2000, "cluster.apiAccessCIDRs", len(c.APIAccessCIDRs), "at most 2000 networks")
 	// learn.microsoft.com/azure/aks/use-system-pools

@@ -90,12 +90,7 @@ func (s *Settings) checkAWS(p *Problems) {
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least the role that runs pulumi up: nobody else has access")
 	s.checkPeople(p, awsAdmin, "the ARN of an IAM role or user")
-	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
-		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
-	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkPrivate(p, c.PrivateAccessCIDRs)
-	s.checkPublicAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
+	s.checkAPIAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
 	for _, name := range sortedKeys(c.Addons) {
 		if !slices.Contains(eksAddons, name) {
 			p.add("cluster.addons.%s is not an add-on of the cluster; want one of %s", name, strings.Join(eksAddons, ", "))
@@ -119,14 +114,26 @@ func (s *Settings) checkAWS(p *Problems) {
 	}
 }
 
-// checkPrivate is about who reaches the API server's private address.
-func checkPrivate(p *Problems, cidrs []string) {
-	const key = "cluster.privateAccessCIDRs"
-	checkCIDRs(p, key, cidrs)
-	checkIPv4(p, key, cidrs)
-	for _, cidr := range cidrs {
+// checkAPIAccess is about who reaches the API server, at its private address and over
+// the internet.
+func (s *Settings) checkAPIAccess(p *Problems, public string) {
+	const private, internet = "cluster.privateAccessCIDRs", "cluster.apiAccessCIDRs"
+	c := s.Cluster
+	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, internet, c.APIAccessCIDRs,
+		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
+	checkCIDRs(p, internet, c.APIAccessCIDRs)
+	checkIPv4(p, internet, c.APIAccessCIDRs)
+	checkCIDRs(p, private, c.PrivateAccessCIDRs)
+	checkIPv4(p, private, c.PrivateAccessCIDRs)
+	for _, cidr := range c.PrivateAccessCIDRs {
 		prefix, err := netip.ParsePrefix(cidr)
-		p.Want(err != nil || prefix.Bits() > 0, key, cidr, "listed networks, not every one")
+		p.Want(err != nil || prefix.Bits() > 0, private, cidr, "listed networks, not every one")
+	}
+	for _, cidr := range c.APIAccessCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		// The clouds refuse those when the network is made already.
+		p.Want(err != nil || !prefix.Addr().IsPrivate(), internet, cidr, "%s", public)
+		p.Want(s.Profile != Production || err != nil || prefix.Bits() > 0, internet, cidr, "listed networks in profile production, not the whole internet")
 	}
 }
 
@@ -139,16 +146,6 @@ func (s *Settings) checkPeople(p *Problems, member *regexp.Regexp, rule string) 
 	for _, v := range c.Viewers {
 		p.Want(member.MatchString(v), "cluster.viewers", v, "%s", rule)
 		p.Want(!slices.Contains(c.Admins, v), "cluster.viewers", v, "somebody who is not in cluster.admins")
-	}
-}
-
-// checkPublicAccess is about who reaches the API server over the internet.
-func (s *Settings) checkPublicAccess(p *Problems, public string) {
-	for _, cidr := range s.Cluster.APIAccessCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		// The clouds refuse those when the network is made already.
-		p.Want(err != nil || !prefix.Addr().IsPrivate(), "cluster.apiAccessCIDRs", cidr, "%s", public)
-		p.Want(s.Profile != Production || err != nil || prefix.Bits() > 0, "cluster.apiAccessCIDRs", cidr, "listed networks in profile production, not the whole internet")
 	}
 }
 

@@ -109,12 +109,7 @@ func (s *Settings) checkGCP(p *Problems) {
 	p.Want(slices.Contains(kubernetesVersions, c.Version), "cluster.version", c.Version, "%s", strings.Join(kubernetesVersions, ", "))
 	p.Want(len(c.Admins) > 0, "cluster.admins", c.Admins, "at least one: whose mistakes does the on-call mend?")
 	s.checkPeople(p, gcpPrincipal, "user:, group: or serviceAccount: and the mail address, or a principal:// of another identity provider")
-	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) > 0, "cluster.apiAccessCIDRs", c.APIAccessCIDRs,
-		"the networks of whoever runs pulumi and kubectl, or cluster.privateAccessCIDRs with them if they are connected with the cluster's")
-	checkCIDRs(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkIPv4(p, "cluster.apiAccessCIDRs", c.APIAccessCIDRs)
-	checkPrivate(p, c.PrivateAccessCIDRs)
-	s.checkPublicAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
+	s.checkAPIAccess(p, "public addresses: private ones belong into cluster.privateAccessCIDRs")
 	// cloud.google.com/kubernetes-engine/docs/how-to/authorized-networks
 	p.Want(len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs) <= 100, "cluster.apiAccessCIDRs", len(c.APIAccessCIDRs)+len(c.PrivateAccessCIDRs), "at most 100 networks together with cluster.privateAccessCIDRs")
 	p.Want(gcpMachine.MatchString(n.Type), "cluster.nodes.type", n.Type, "a machine type of x86 with persistent disks such as n2-standard-4: e2, n2, n2d, c2, c2d, c3, c3d or t2d")
