@@ -206,4 +206,3 @@ func TestTheProviderAppliesIt(t *testing.T) {
 		})
 	}
 }
-
