@@ -134,15 +134,17 @@ func (g *google) take() []call {
 func (g *google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	assert.NoError(g.t, err)
-	var asked object
+	// What is made changes; what was asked for does not.
+	var asked, kept object
 	if len(body) > 0 {
 		assert.NoError(g.t, json.Unmarshal(body, &asked), r.URL.Path)
+		assert.NoError(g.t, json.Unmarshal(body, &kept), r.URL.Path)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// The number and the id name the same project.
 	path := r.Host + strings.Replace(r.URL.Path, "/projects/"+projectNumber, "/projects/"+g.project, 1)
-	g.requests = append(g.requests, call{r.Method, path, r.URL.RawQuery, asked, r.Header.Get("X-Goog-User-Project")})
+	g.requests = append(g.requests, call{r.Method, path, r.URL.RawQuery, kept, r.Header.Get("X-Goog-User-Project")})
 	answer := g.answer(r.Method, path, r.URL.Query(), asked)
 	w.Header().Set("Content-Type", "application/json")
 	if answer == nil {
@@ -170,9 +172,11 @@ func (g *google) answer(method, path string, query url.Values, asked object) obj
 	case "setLabels":
 		g.made[parent]["labels"] = asked["labels"]
 		return done(parent)
-	case "cryptoKeyVersions", "o":
-		// Nothing that would be in the way of a deletion.
-		return object{"cryptoKeyVersions": []any{}, "items": []any{}}
+	case "cryptoKeyVersions":
+		return object{last: []any{g.made[parent]["primary"]}}
+	case "o":
+		// No bucket has anything in it.
+		return object{"items": []any{}}
 	}
 	switch {
 	case strings.Contains(path, "/operations/"):
@@ -182,14 +186,10 @@ func (g *google) answer(method, path string, query url.Values, asked object) obj
 	case method == http.MethodPost:
 		return g.create(path, query, asked)
 	case method == http.MethodPut || method == http.MethodPatch:
-		if g.made[path] == nil {
-			// Topics are made so.
-			g.made[path] = object{"name": relative(path)}
-		}
-		override(g.made[path], asked)
+		g.change(method, path, asked)
 		return g.result(path)
 	case method == http.MethodDelete:
-		delete(g.made, path)
+		maps.DeleteFunc(g.made, func(key string, _ object) bool { return key == path || strings.HasPrefix(key, path+"/") })
 		return done(path)
 	case lists[last] != "":
 		return object{lists[last]: g.below(path, query)}
@@ -199,6 +199,36 @@ func (g *google) answer(method, path string, query url.Values, asked object) obj
 		one["nodePools"] = g.below(path+"/nodePools", nil)
 	}
 	return one
+}
+
+// change is an update: what PUT says replaces what there was. GKE has words of its own.
+func (g *google) change(method, path string, asked object) {
+	if g.made[path] == nil {
+		// Topics are made so.
+		g.made[path] = object{"name": relative(path)}
+	}
+	one, update := g.made[path], within(asked, "update")
+	parent, id := cut(path)
+	_, collection := cut(parent)
+	switch {
+	case update["desiredNodePoolId"] != nil:
+		override(g.made[fmt.Sprintf("%s/nodePools/%s", path, update["desiredNodePoolId"])], object{"autoscaling": update["desiredNodePoolAutoscaling"]})
+	case update != nil:
+		for key, value := range update {
+			name := strings.TrimPrefix(key, "desired")
+			one[strings.ToLower(name[:1])+name[1:]] = value
+		}
+	case collection == "nodePools":
+		if size, ok := asked["diskSizeGb"].(string); ok {
+			asked["diskSizeGb"] = json.Number(size)
+		}
+		override(one, object{"config": asked})
+	case method == http.MethodPut:
+		maps.Copy(one, asked)
+		complete(one, g.added(collection, id, parent, one))
+	default:
+		override(one, asked)
+	}
 }
 
 // cut takes the name off a path.
@@ -245,7 +275,7 @@ func (g *google) custom(path, verb string, asked object) object {
 		path = fmt.Sprintf("%s/versions/%d", path, g.last)
 		g.made[path] = object{"name": relative(path), "createTime": created, "payload": asked["payload"]}
 	}
-	if strings.Contains(path, "/secrets/") {
+	if strings.HasPrefix(path, "secretmanager.") {
 		return g.made[path]
 	}
 	return done(path)
@@ -319,9 +349,11 @@ func (g *google) create(path string, query url.Values, asked object) object {
 	g.made[path+"/"+id] = one
 	switch collection {
 	case "changes":
+		for _, one := range listed(asked["deletions"]) {
+			delete(g.made, recordSet(parent, one))
+		}
 		for _, one := range listed(asked["additions"]) {
-			set := one.(object)
-			g.made[fmt.Sprintf("%s/rrsets/%s/%s", parent, set["name"], set["type"])] = set
+			g.made[recordSet(parent, one)] = one.(object)
 		}
 	case "b":
 		// What Google gives those who have roles in the whole project
@@ -336,6 +368,11 @@ func (g *google) create(path string, query url.Values, asked object) object {
 		g.made[path+"/"+id+"/iam"] = object{"version": 1, "bindings": bindings}
 	}
 	return g.result(path + "/" + id)
+}
+
+// recordSet is where one of a zone is.
+func recordSet(zone string, one any) string {
+	return fmt.Sprintf("%s/rrsets/%s/%s", zone, one.(object)["name"], one.(object)["type"])
 }
 
 // result is what a method answers that changes an object.
@@ -467,7 +504,9 @@ func (g *google) cluster(one object) object {
 		"privateClusterConfig": object{
 			"publicEndpoint": "203.0.113.9", "privateEndpoint": "10.40.64.2", "peeringName": "gke-n1-peer",
 		},
-		"networkConfig": object{"network": one["network"], "subnetwork": one["subnetwork"]},
+		"networkConfig": object{
+			"network": one["network"], "subnetwork": one["subnetwork"], "dnsConfig": object{"clusterDns": "CLOUD_DNS", "clusterDnsScope": "CLUSTER_SCOPE", "clusterDnsDomain": "cluster.local"},
+		},
 		// The pool that it begins with goes at once.
 		"nodePools":        []any{},
 		"nodePoolDefaults": object{"nodeConfigDefaults": object{"loggingConfig": object{"variantConfig": object{"variant": "DEFAULT"}}, "nodeKubeletConfig": object{}}},
