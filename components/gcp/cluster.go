@@ -88,7 +88,7 @@ func (p *Platform) gke(ctx *pulumi.Context, name string, c *platform.Cluster, ac
 		EnableLegacyAbac:         pulumi.Bool(false),
 		ServiceExternalIpsConfig: &container.ClusterServiceExternalIpsConfigArgs{Enabled: pulumi.Bool(false)},
 		WorkloadIdentityConfig:   &container.ClusterWorkloadIdentityConfigArgs{WorkloadPool: pulumi.String(p.workloadPool())},
-		DatabaseEncryption:       &container.ClusterDatabaseEncryptionArgs{State: pulumi.String("ENCRYPTED"), KeyName: key},
+		DatabaseEncryption:       p.secretsEncryption(key),
 		EnableShieldedNodes:      pulumi.Bool(true),
 		SecurityPostureConfig: &container.ClusterSecurityPostureConfigArgs{
 			// What is wrong with workloads shows for nothing; scanning images is billed.
@@ -123,8 +123,6 @@ func (p *Platform) gke(ctx *pulumi.Context, name string, c *platform.Cluster, ac
 	}, p.child(c, pulumi.Protect(p.settings.Protect), pulumi.DependsOn(before), pulumi.Timeouts(patientTimeouts()),
 		pulumi.IgnoreChanges([]string{
 			"nodeConfig", "initialNodeCount",
-			// Google reports what it has encrypted in other words than it was asked for.
-			"databaseEncryption.state",
 			// It may report its own choice, and refuses to have it taken back
 			// (github.com/hashicorp/terraform-provider-google/issues/21948).
 			"dnsConfig",

@@ -52,6 +52,21 @@ func (p *Platform) checkNetwork(problems *settings.Problems) {
 	problems.Want(services == "" || services == p.settings.Cluster.ServiceCIDR, "cluster.serviceCIDR", p.settings.Cluster.ServiceCIDR, "%s, which the cluster has: it cannot change", services)
 }
 
+// secretsEncryption encrypts Secrets with a key. GKE of 1.35 says later that it encrypts
+// everything, a word that the provider does not know and refuses after a refresh; what
+// is there stays when nothing is said
+// (github.com/hashicorp/terraform-provider-google/issues/27091).
+func (p *Platform) secretsEncryption(key pulumi.StringInput) container.ClusterDatabaseEncryptionPtrInput {
+	if p.cluster != nil {
+		for _, has := range p.cluster.DatabaseEncryptions {
+			if has.State != "" && has.State != "ENCRYPTED" && has.State != "DECRYPTED" {
+				return nil
+			}
+		}
+	}
+	return &container.ClusterDatabaseEncryptionArgs{State: pulumi.String("ENCRYPTED"), KeyName: key.ToStringOutput()}
+}
+
 // storage is database.storageGiB, or what the server has grown to by itself: every
 // update sends the size, and a smaller one is refused.
 func (p *Platform) storage(ctx *pulumi.Context, instance pulumi.StringOutput) pulumi.IntOutput {

@@ -80,6 +80,19 @@ func TestWhatAClusterCannotBecome(t *testing.T) {
 	}
 }
 
+// TestGoogleEncryptsMoreThanItWasAsked: its own word for that cannot be sent, and no
+// other undoes it.
+func TestGoogleEncryptsMoreThanItWasAsked(t *testing.T) {
+	t.Parallel()
+	for state, said := range map[string]bool{"": true, "ENCRYPTED": true, "DECRYPTED": true, "ALL_OBJECTS_ENCRYPTION_ENABLED": false} {
+		r := run(t, prod)
+		r.Cloud = cloud{cluster: map[string]any{"masterVersion": "1.35.4-gke.100", "databaseEncryptions": []any{map[string]any{"state": state}}}}
+		g, err := graph.Record(r, newProgram())
+		require.NoError(t, err)
+		assert.Equal(t, said, text(g.OfType(cluster)[0], "databaseEncryption.state") == "ENCRYPTED", state)
+	}
+}
+
 // TestABudgetNeedsABillingAccount: without one Google refuses the budget when
 // everything else is made.
 func TestABudgetNeedsABillingAccount(t *testing.T) {
