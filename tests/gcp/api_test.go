@@ -491,6 +491,9 @@ func (g *google) cluster(one object) object {
 		ranges[secondary.(object)["rangeName"]] = secondary.(object)["ipCidrRange"]
 	}
 	wants := within(one, "ipAllocationPolicy")
+	// As of 1.35 in other words than it was asked for, which the provider does not know
+	// (github.com/hashicorp/terraform-provider-google/issues/27091).
+	within(one, "databaseEncryption")["state"] = "ALL_OBJECTS_ENCRYPTION_ENABLED"
 	pods, services := ranges[wants["clusterSecondaryRangeName"]], ranges[wants["servicesSecondaryRangeName"]]
 	return object{
 		"status": "RUNNING", "location": g.region, "zone": g.region, "endpoint": "203.0.113.9",
@@ -500,7 +503,7 @@ func (g *google) cluster(one object) object {
 		"ipAllocationPolicy": object{"clusterIpv4CidrBlock": pods, "servicesIpv4CidrBlock": services, "podCidrOverprovisionConfig": object{}},
 		"loggingService":     "logging.googleapis.com/kubernetes", "monitoringService": "monitoring.googleapis.com/kubernetes",
 		"autoscaling":        object{"autoscalingProfile": "BALANCED"},
-		"databaseEncryption": object{"currentState": "CURRENT_STATE_ENCRYPTED"},
+		"databaseEncryption": object{"currentState": "CURRENT_STATE_ALL_OBJECTS_ENCRYPTION_ENABLED"},
 		"privateClusterConfig": object{
 			"publicEndpoint": "203.0.113.9", "privateEndpoint": "10.40.64.2", "peeringName": "gke-n1-peer",
 		},
