@@ -81,7 +81,7 @@ verify-gcp: ## Google's own provider on every resource of the stacks, and on a f
 	provider=$$(cd tools && go run ./cmd/toolchain path pulumi-resource-gcp) && pulumi=$$(cd tools && go run ./cmd/toolchain path pulumi) && \
 	(cd tools/upstream/pulumi-resource-gcp && go test .) && \
 	cd tests/gcp && go vet -tags verify ./... && MLFLOW_PLATFORM_PROVIDER_GCP=$$provider MLFLOW_PLATFORM_PULUMI=$$pulumi \
-	go test -tags verify -count=1 -v -run TestTheProvider ./...
+	go test -tags verify -count=1 -parallel 4 -v -run TestTheProvider ./...
 
 golden: ## accept the changed golden graphs; review the diff
 	cd tests && go test . -run Golden -update

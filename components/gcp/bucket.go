@@ -63,11 +63,6 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 		if err != nil {
 			return nil, err
 		}
-		closed, err := p.closed(ctx, name+"-"+prefix, b, made)
-		if err != nil {
-			return nil, err
-		}
-		b.Ready = append(b.Ready, closed...)
 		p.made.buckets[prefix] = made.Name
 		roots[prefix] = pulumi.Sprintf("%s://%s/%s", b.Scheme, made.Name, prefix)
 		b.Ready = append(b.Ready, made)
@@ -99,7 +94,9 @@ func (p *Platform) bucket(ctx *pulumi.Context, name string, b *platform.Bucket, 
 	if err != nil {
 		return nil, fmt.Errorf("creating the bucket of %s: %w", part, err)
 	}
-	return made, nil
+	closed, err := p.closed(ctx, name, b, made)
+	b.Ready = append(b.Ready, closed...)
+	return made, err
 }
 
 // closed takes from a bucket the roles that Google gives whoever may look at or edit the
@@ -107,8 +104,10 @@ func (p *Platform) bucket(ctx *pulumi.Context, name string, b *platform.Bucket, 
 // (cloud.google.com/storage/docs/access-control/iam-roles#basic-roles-modifiable).
 func (p *Platform) closed(ctx *pulumi.Context, name string, b *platform.Bucket, made *storage.Bucket) ([]pulumi.Resource, error) {
 	var all []pulumi.Resource
-	for _, role := range []string{"legacyObjectReader", "legacyObjectOwner"} {
-		owners, err := storage.NewBucketIAMBinding(ctx, name+"-"+strings.ToLower(strings.TrimPrefix(role, "legacyObject"))+"s", &storage.BucketIAMBindingArgs{
+	for logical, role := range map[string]string{
+		"readers": "legacyObjectReader", "owners": "legacyObjectOwner", "bucket-readers": "legacyBucketReader", "bucket-owners": "legacyBucketOwner",
+	} {
+		owners, err := storage.NewBucketIAMBinding(ctx, name+"-"+logical, &storage.BucketIAMBindingArgs{
 			Bucket: made.Name, Role: pulumi.String("roles/storage." + role), Members: pulumi.ToStringArray([]string{"projectOwner:" + p.settings.Account}),
 		}, p.child(b)...)
 		if err != nil {

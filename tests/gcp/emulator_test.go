@@ -406,8 +406,8 @@ func compare(t *testing.T, made []call, wanted []wish) {
 	}
 }
 
-// allowed is everybody who may do something. What owners, editors and viewers of the
-// project may is what Google gives them in every bucket, without what was taken.
+// allowed is everybody who may do something. Owners of the project keep in every bucket
+// what Google gives them; its editors and viewers do not.
 var allowed = []string{
 	"bucket roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com",
 	"cluster roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@container-engine-robot.iam.gserviceaccount.com",
@@ -417,20 +417,20 @@ var allowed = []string{
 	"ml-platform-prod roles/container.defaultNodeServiceAccount serviceAccount:mlflow-gcp-prod-nodes@ml-platform-prod.iam.gserviceaccount.com",
 	"ml-platform-prod roles/container.viewer user:ana@example.com",
 	"ml-platform-prod roles/owner user:owner@example.com",
-	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyBucketOwner projectEditor:ml-platform-prod projectOwner:ml-platform-prod",
-	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyBucketReader projectViewer:ml-platform-prod",
+	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyBucketOwner projectOwner:ml-platform-prod",
+	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyBucketReader projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyObjectOwner projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.legacyObjectReader projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-artifacts-0a1b2c roles/storage.objectUser " + subject + "mlflow",
-	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyBucketOwner projectEditor:ml-platform-prod projectOwner:ml-platform-prod",
-	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyBucketReader projectViewer:ml-platform-prod",
+	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyBucketOwner projectOwner:ml-platform-prod",
+	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyBucketReader projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyObjectOwner projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-backups-0a1b2c roles/storage.legacyObjectReader projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-backups-0a1b2c roles/storage.objectUser " + subject + "database-backup",
-	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyBucketOwner projectEditor:ml-platform-prod projectOwner:ml-platform-prod",
-	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyBucketReader projectViewer:ml-platform-prod",
-	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyObjectOwner projectEditor:ml-platform-prod projectOwner:ml-platform-prod",
-	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyObjectReader projectViewer:ml-platform-prod",
+	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyBucketOwner projectOwner:ml-platform-prod",
+	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyBucketReader projectOwner:ml-platform-prod",
+	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyObjectOwner projectOwner:ml-platform-prod",
+	"mlflow-gcp-prod-logs-0a1b2c roles/storage.legacyObjectReader projectOwner:ml-platform-prod",
 	"mlflow-gcp-prod-logs-0a1b2c roles/storage.objectCreator group:cloud-storage-analytics@google.com",
 	"secrets roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gcp-sa-secretmanager.iam.gserviceaccount.com",
 }

@@ -327,8 +327,8 @@ func roles(g *graph.Graph) []string {
 			got = append(got, n.Key()+" is for others than the project's owners")
 		}
 	}
-	if closed := len(g.OfType("gcp:storage/bucketIAMBinding:BucketIAMBinding")); closed != 4 {
-		got = append(got, fmt.Sprintf("%d roles of the project's viewers and editors are taken; want two on each of two buckets", closed))
+	if closed := len(g.OfType("gcp:storage/bucketIAMBinding:BucketIAMBinding")); closed != 12 {
+		got = append(got, fmt.Sprintf("%d roles of the project's viewers and editors are taken; want four on each of three buckets", closed))
 	}
 	for _, n := range g.OfType("gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember") {
 		id := text(n, "cryptoKeyId")
