@@ -33,8 +33,9 @@ func (p *Platform) Bucket(ctx *pulumi.Context, name string, _ platform.BucketArg
 		return nil, err
 	}
 	// Asking for the agent makes it; before the API is enabled there is nobody to ask.
-	account := p.made.services["storage"].ID().ApplyT(func(pulumi.ID) string { return p.settings.Account }).(pulumi.StringOutput)
-	agent := storage.GetProjectServiceAccountOutput(ctx, storage.GetProjectServiceAccountOutputArgs{Project: account}, pulumi.Provider(p.provider))
+	agent := storage.GetProjectServiceAccountOutput(ctx, storage.GetProjectServiceAccountOutputArgs{
+		Project: of(p.made.services["storage"], pulumi.String(p.settings.Account)),
+	}, pulumi.Provider(p.provider))
 	key, keyReady, err := p.key(ctx, b, name, "bucket", agent.EmailAddress())
 	if err != nil {
 		return nil, err

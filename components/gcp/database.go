@@ -66,7 +66,7 @@ func (p *Platform) inCluster(ctx *pulumi.Context, name string, args platform.Dat
 // two or three, and the server's certificate is signed by any of them
 // (cloud.google.com/sql/docs/postgres/manage-ssl-instance).
 func (p *Platform) authorities(ctx *pulumi.Context, instance *sql.DatabaseInstance) pulumi.StringOutput {
-	found := sql.GetCaCertsOutput(ctx, sql.GetCaCertsOutputArgs{Instance: instance.Name, Project: instance.Project}, pulumi.Provider(p.provider))
+	found := sql.GetCaCertsOutput(ctx, sql.GetCaCertsOutputArgs{Instance: of(instance, instance.Name), Project: pulumi.String(p.settings.Account)}, pulumi.Provider(p.provider))
 	return found.Certs().ApplyT(func(all []sql.GetCaCertsCert) (string, error) {
 		var texts []string
 		for _, one := range all {

@@ -17,6 +17,12 @@ func absent(err error) bool {
 	return disabled(err) || strings.Contains(err.Error(), "not found") || strings.Contains(err.Error(), "notFound") || strings.Contains(err.Error(), "Error 404")
 }
 
+// of is a value that is known when a resource is made, to ask Google about it: a preview
+// that knows its name already would ask about what is not there.
+func of(made pulumi.CustomResource, value pulumi.StringInput) pulumi.StringOutput {
+	return pulumi.All(made.ID(), value).ApplyT(func(all []any) string { return all[1].(string) }).(pulumi.StringOutput)
+}
+
 // lookUpCluster finds the cluster of an earlier update, and what it cannot become:
 // Google refuses that in the middle of the update, or the engine wants another
 // cluster.

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +18,7 @@ import (
 	"github.com/mlflow-platform/mlflow-platform/components/gcp"
 	"github.com/mlflow-platform/mlflow-platform/stacks/settings"
 	"github.com/mlflow-platform/mlflow-platform/tests/graph"
+	"github.com/mlflow-platform/mlflow-platform/tests/provider"
 )
 
 // refuses runs a stack that is refused before anything is made.
@@ -241,6 +244,31 @@ func TestGoogleIsAskedAgain(t *testing.T) {
 	err, tries = refusing("network-vpc", 1, "googleapi: Error 403: Required 'compute.networks.create' permission, forbidden")
 	require.ErrorContains(t, err, "forbidden")
 	assert.Equal(t, 1, tries, "what is wrong stays wrong")
+}
+
+// TestAnUpdateThatFailedIsRepeated: its preview asks nobody about an instance that has a
+// name by now, and is not there.
+func TestAnUpdateThatFailedIsRepeated(t *testing.T) {
+	r, unmade := run(t, dev), &atomic.Bool{}
+	r.Cloud = cloud{unmade: unmade}
+	l := provider.NewLive(t, r, newProgram, fixed, "gcp")
+	unmade.Store(true)
+	l.Refuse(func(name string) error {
+		if name == "database-instance" {
+			return errors.New("googleapi: Error 403: quota exceeded")
+		}
+		return nil
+	})
+	_, err := l.Up(t.Context(), optup.SuppressProgress())
+	require.ErrorContains(t, err, "quota exceeded")
+	_, err = l.Preview(t.Context(), optpreview.SuppressProgress())
+	require.NoError(t, err)
+	l.Refuse(func(name string) error {
+		unmade.CompareAndSwap(name == "database-instance", false)
+		return nil
+	})
+	l.Update(t)
+	l.CheckSettled(t)
 }
 
 // TestThePoolChangesInPlace: GKE replaces its nodes one by one.

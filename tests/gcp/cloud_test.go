@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
@@ -23,6 +24,8 @@ type cloud struct {
 	unpaid bool
 	// network is one that is there.
 	network corporate
+	// unmade says that there is no database instance yet.
+	unmade *atomic.Bool
 	// early says that no API is enabled.
 	early bool
 }
@@ -102,6 +105,9 @@ func (c cloud) Call(token string, args resource.PropertyMap) (resource.PropertyM
 		}
 		return answer(map[string]any{"settings": []any{map[string]any{"diskSize": size}}})
 	case "gcp:sql/getCaCerts:getCaCerts":
+		if c.unmade != nil && c.unmade.Load() {
+			return nil, errors.New("googleapi: Error 404: The Cloud SQL instance does not exist., instanceDoesNotExist")
+		}
 		return answer(map[string]any{"certs": []any{
 			map[string]any{"cert": "-----BEGIN CERTIFICATE----- next of " + args["instance"].StringValue()},
 			map[string]any{"cert": "-----BEGIN CERTIFICATE----- active of " + args["instance"].StringValue()},
